@@ -1,0 +1,61 @@
+/**
+ * node build.mjs build   every explorer (src/explorers/*.ts, *.css) and the page runtime (src/page)
+ * node build.mjs test    every src/**\/*.test.ts, bundled, under Node's own test runner
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const SRC = here("src");
+const STATIC = here("../adambook/explorers/static");
+const DIST = here("dist");
+const TESTS = join(DIST, "test");
+/** anywidget embeds a module's text once per widget, so a page pays for every byte several times. */
+const EXPLORER_LIMIT = 20_000;
+
+const walk = (dir) =>
+  readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? walk(join(dir, e.name)) : [join(dir, e.name)]));
+const sources = walk(SRC).sort();
+const isTest = (file) => file.endsWith(".test.ts");
+const common = { bundle: true, target: "es2021", charset: "utf8", logLevel: "warning" };
+
+async function bundleAll() {
+  const explorers = sources.filter(
+    (f) => relative(SRC, f).startsWith("explorers") && /\.(ts|css)$/.test(f) && !f.endsWith(".d.ts") && !isTest(f));
+  rmSync(STATIC, { recursive: true, force: true });
+  if (explorers.length) await build({ ...common, entryPoints: explorers, outdir: STATIC, format: "esm", minify: true });
+  const page = join(SRC, "page", "embed.ts");
+  if (existsSync(page))
+    await build({ ...common, entryPoints: [page], outdir: DIST, format: "iife", minify: true, inject: [join(SRC, "page", "amd-shim.ts")] });
+
+  const built = [...(existsSync(STATIC) ? walk(STATIC) : []), ...["embed.js", "embed.css"].map((f) => join(DIST, f)).filter(existsSync)];
+  for (const file of built) console.log(`${basename(file).padEnd(28)}${(statSync(file).size / 1000).toFixed(1).padStart(8)} kB`);
+  const fat = built.filter((f) => f.startsWith(STATIC) && f.endsWith(".js") && statSync(f).size >= EXPLORER_LIMIT);
+  if (fat.length) throw new Error(`over ${EXPLORER_LIMIT} bytes: ${fat.map((f) => basename(f)).join(", ")}`);
+}
+
+async function test() {
+  const tests = sources.filter(isTest);
+  if (!tests.length) throw new Error("no src/**/*.test.ts was found");
+  rmSync(TESTS, { recursive: true, force: true });
+  await build({
+    ...common, entryPoints: tests, outdir: TESTS, outbase: SRC, format: "esm", platform: "node",
+    sourcemap: "inline", outExtension: { ".js": ".mjs" },
+  });
+  const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", TESTS + "/"], { stdio: "inherit" });
+  process.exitCode = run.status ?? 1;
+}
+
+const commands = { build: bundleAll, test };
+const command = commands[process.argv[2]];
+if (!command) {
+  console.error("usage: node build.mjs build | test");
+  process.exit(2);
+}
+await command().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
