@@ -45,7 +45,7 @@ async function test() {
     ...common, entryPoints: tests, outdir: TESTS, outbase: SRC, format: "esm", platform: "node",
     sourcemap: "inline", outExtension: { ".js": ".mjs" },
   });
-  const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", TESTS + "/"], { stdio: "inherit" });
+  const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...walk(TESTS)], { stdio: "inherit" });
   process.exitCode = run.status ?? 1;
 }
 
