@@ -1,0 +1,237 @@
+"""Small real data that needs no download: handwritten digits, and the English in CPython's help texts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from adambook._check import Array, choice, real, whole
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRows:
+    """A matrix of which only the non-zero entries are kept, row after row (the CSR layout).
+
+    Row i has ``values[start[i]:start[i + 1]]`` in the columns ``columns[start[i]:start[i + 1]]``, in rising
+    order. ``start`` is int64 of shape (rows + 1,); ``columns`` int64 and ``values`` float64 hold one entry
+    per non-zero.
+    """
+
+    start: Ints
+    columns: Ints
+    values: Array
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the full matrix."""
+        return len(self), self.width
+
+    def row(self, i: int) -> tuple[Ints, Array]:
+        """Return the columns and the values of the non-zero entries of row ``i``."""
+        entries = slice(self.start[i], self.start[i + 1])
+        return self.columns[entries], self.values[entries]
+
+    def dense(self, rows: slice = slice(None), dtype: npt.DTypeLike = np.float64) -> Array:
+        """Return the chosen rows as an ordinary array of shape (rows, width)."""
+        chosen = range(len(self))[rows]
+        full = np.zeros((len(chosen), self.width), dtype)
+        for k, i in enumerate(chosen):
+            columns, values = self.row(i)
+            full[k, columns] = values
+        return full
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled rows, split once into a training and a test part.
+
+    ``x_train`` (n, p) and ``x_test`` (n', p) are float64 arrays or `SparseRows`; ``y_train`` (n,) and
+    ``y_test`` (n',) are int64 class numbers that index ``classes``; ``features`` names the p columns.
+    """
+
+    name: str
+    x_train: Array | SparseRows
+    y_train: Ints
+    x_test: Array | SparseRows
+    y_test: Ints
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name}: {len(self.y_train)} rows to train on, {len(self.y_test)} to test on, "
+            f"{len(self.features)} features, {len(self.classes)} classes)"
+        )
+
+
+class Paragraphs(NamedTuple):
+    """Paragraphs of English, their topics as int64 numbers (n,), and the topics' names."""
+
+    text: tuple[str, ...]
+    topic: Ints
+    topics: tuple[str, ...]
+
+
+class Tokens(NamedTuple):
+    """A text as int64 numbers (n,) that index ``names``."""
+
+    ids: Ints
+    names: tuple[str, ...]
+
+
+def digits(*, test_fraction: float = 0.25, seed: int = 0) -> Dataset:
+    """Return scikit-learn's 1,797 handwritten digits: 8 x 8 pixels scaled to [0, 1], ten classes.
+
+    The rows are shuffled by ``seed`` and the last ``test_fraction`` of them is the test part. ``x`` is
+    float64 of shape (n, 64). Raises ImportError, with the command to type, if scikit-learn is missing.
+    Source: Alpaydin and Kaynak (1998), optical recognition of handwritten digits.
+    """
+    test_fraction = real("test_fraction", test_fraction, 0, 1, open_high=True)
+    try:
+        from sklearn.datasets import load_digits  # type: ignore[import-untyped, unused-ignore]
+    except ImportError as error:
+        raise ImportError("digits() needs scikit-learn; install it with: pip install scikit-learn") from error
+    pixels, labels = load_digits(return_X_y=True)
+    train, test = _split(len(labels), test_fraction, seed)
+    x, y = pixels / 16.0, labels.astype(np.int64)
+    names = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
+    return Dataset("digits", x[train], y[train], x[test], y[test], tuple("0123456789"), names)
+
+
+@cache
+def paragraphs(*, min_words: int = 5, min_paragraphs: int = 10) -> Paragraphs:
+    """Return the paragraphs of CPython's help texts (``pydoc_data.topics``), each labelled by its topic.
+
+    Paragraphs shorter than ``min_words`` words are left out, and so are repetitions: what several topics
+    share counts for the first of them, so that no paragraph is both trained on and tested. Topics with fewer
+    than ``min_paragraphs`` paragraphs are left out. The text is written for each version of Python: numbers
+    computed from it change a little from version to version.
+    """
+    min_words = whole("min_words", min_words, 1)
+    min_paragraphs = whole("min_paragraphs", min_paragraphs, 1)
+    seen: set[tuple[str, ...]] = set()
+    kept: dict[str, list[str]] = {}
+    for name, body in sorted(_topics().items()):
+        kept[name] = []
+        for paragraph in re.split(r"\n\s*\n", body):
+            words = tuple(_words(paragraph))
+            if len(words) >= min_words and words not in seen:
+                seen.add(words)
+                kept[name].append(" ".join(paragraph.split()))
+    topics = tuple(name for name, found in kept.items() if len(found) >= min_paragraphs)
+    if len(topics) < 2:
+        raise ValueError(
+            f"min_words = {min_words} and min_paragraphs = {min_paragraphs} leave {len(topics)} topics"
+        )
+    text = tuple(paragraph for name in topics for paragraph in kept[name])
+    topic = np.repeat(np.arange(len(topics)), [len(kept[name]) for name in topics])
+    return Paragraphs(text, topic, topics)
+
+
+def bag_of_words(
+    *, values: str = "presence", min_rows: int = 2, test_fraction: float = 0.2, seed: int = 0
+) -> Dataset:
+    """Return `paragraphs` as sparse rows of words, to be classified by topic.
+
+    ``values`` says what stands in a row for a word that it holds: ``"presence"`` is 1, ``"count"`` how often
+    it occurs, ``"unit"`` the count divided by the row's length, so that every row has norm 1. The vocabulary
+    is every word that at least ``min_rows`` training paragraphs hold. ``x`` is `SparseRows` of shape (n,
+    vocabulary). Train and test are split by paragraph, shuffled by ``seed``; the text depends on the version
+    of Python.
+    """
+    values = choice("values", values, ("presence", "count", "unit"))
+    min_rows = whole("min_rows", min_rows, 1)
+    test_fraction = real("test_fraction", test_fraction, 0, 1, open_high=True)
+    source = paragraphs()
+    counts = [Counter(_words(text)) for text in source.text]
+    train, test = _split(len(counts), test_fraction, seed)
+    rows_with = Counter(word for i in train for word in counts[i])
+    vocabulary = sorted(word for word, rows in rows_with.items() if rows >= min_rows)
+    if not vocabulary:
+        raise ValueError(f"min_rows = {min_rows} leaves no word; lower it")
+    column = {word: j for j, word in enumerate(vocabulary)}
+    return Dataset(
+        "bag of words",
+        _sparse([counts[i] for i in train], column, values),
+        source.topic[train],
+        _sparse([counts[i] for i in test], column, values),
+        source.topic[test],
+        source.topics,
+        tuple(vocabulary),
+    )
+
+
+def words(vocabulary: int = 500) -> Tokens:
+    """Return the text of `paragraphs` as one stream of words in lower case.
+
+    The ``vocabulary`` most frequent words keep their names, numbered from the most frequent (0) down; every
+    other word is dropped. Ties are broken by the alphabet.
+    """
+    vocabulary = whole("vocabulary", vocabulary, 2)
+    stream = [word for text in paragraphs().text for word in _words(text)]
+    ranked = sorted(Counter(stream).items(), key=lambda item: (-item[1], item[0]))
+    names = tuple(word for word, _ in ranked[:vocabulary])
+    number = {word: i for i, word in enumerate(names)}
+    return Tokens(np.array([number[word] for word in stream if word in number]), names)
+
+
+def characters() -> Tokens:
+    """Return the text of `paragraphs` as one stream of characters, without those outside printable ASCII."""
+    stream = [c for c in "\n".join(paragraphs().text) if c == "\n" or " " <= c <= "~"]
+    names = tuple(sorted(set(stream)))
+    number = {c: i for i, c in enumerate(names)}
+    return Tokens(np.array([number[c] for c in stream]), names)
+
+
+def _topics() -> dict[str, str]:
+    try:
+        from pydoc_data.topics import topics  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as error:
+        raise ImportError(
+            "this Python was installed without its help texts (the module pydoc_data.topics)"
+        ) from error
+    return dict(topics)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower())
+
+
+def _split(rows: int, test_fraction: float, seed: int) -> tuple[Ints, Ints]:
+    order = np.random.default_rng(whole("seed", seed)).permutation(rows)
+    cut = rows - round(test_fraction * rows)
+    if cut == 0:
+        raise ValueError(f"test_fraction = {test_fraction} leaves nothing to train on")
+    return order[:cut], order[cut:]
+
+
+def _sparse(rows: list[Counter[str]], column: dict[str, int], kind: str) -> SparseRows:
+    start, columns, values = [0], list[int](), list[Array]()
+    for row in rows:
+        found = sorted((column[word], n) for word, n in row.items() if word in column)
+        count = np.array([n for _, n in found], dtype=np.float64)
+        if kind == "presence":
+            count = np.ones_like(count)
+        elif kind == "unit" and len(count):
+            count = count / np.linalg.norm(count)
+        columns.extend(j for j, _ in found)
+        values.append(count)
+        start.append(len(columns))
+    return SparseRows(
+        np.array(start, dtype=np.int64),
+        np.array(columns, dtype=np.int64),
+        np.concatenate(values),
+        len(column),
+    )
