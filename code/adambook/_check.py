@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,9 @@ Hyper = float | Array
 INF = float("inf")
 
 
-def hyper(name: str, value: object, low: float = -INF, high: float = INF, *, open_high: bool = False) -> Hyper:
+def hyper(
+    name: str, value: object, low: float = -INF, high: float = INF, *, open_high: bool = False
+) -> Hyper:
     """Return ``value`` as a float or a float array after checking that it lies in the range.
 
     Raises TypeError if it is no real number (or array of them), ValueError if any entry lies outside.
@@ -44,7 +45,7 @@ def real(name: str, value: object, low: float = -INF, high: float = INF, *, open
 def whole(name: str, value: object, low: int = 0, high: float = INF) -> int:
     """Return ``value`` as an int in the range; raises TypeError for what is not whole, ValueError outside."""
     allowed = f"a whole number, at least {low}" + ("" if high == INF else f", at most {high:g}")
-    if isinstance(value, bool) or not isinstance(value, (Real, np.integer)) or int(value) != value:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} = {value!r} is not a whole number; allowed: {allowed}")
     if not low <= value <= high:
         raise ValueError(f"{name} = {value} is out of range; allowed: {allowed}")

@@ -30,8 +30,8 @@ class AMSGrad(Betas, Optimizer):
     .. math:: \theta_t = \theta_{t-1} - \alpha \frac{m_t}{1 - \beta_1^t} \Big/
               \Big( \sqrt{\frac{v^{\max}_t}{1 - \beta_2^t}} + \epsilon \Big)
 
-    The maximum is taken first and corrected after, as in torch.optim.Adam(amsgrad=True); `conventions` holds the
-    paper's form and two more. A NaN in v stays in the maximum, as in torch.
+    The maximum is taken first and corrected after, as in torch.optim.Adam(amsgrad=True); `conventions` holds
+    the paper's form and two more. A NaN in v stays in the maximum, as in torch.
     Shapes and dtypes as in `Optimizer`. Source: Reddi, Kale and Kumar (2018), algorithm 2.
     """
 

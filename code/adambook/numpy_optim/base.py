@@ -35,9 +35,10 @@ class Step(NamedTuple):
 class Optimizer:
     """A rule for descent: hyper-parameters as fields, and two pure methods, `init` and `update`.
 
-    Subclasses write their whole rule in one `update` body. Nothing is changed in place, so every state can be kept
-    and looked at. All operations are elementwise: ``theta`` may be ``(..., d)``, and any hyper-parameter may be an array
-    that broadcasts against it. Raises ValueError or TypeError for hyper-parameters out of range.
+    Subclasses write their whole rule in one `update` body. Nothing is changed in place, so every state can
+    be kept and looked at. All operations are elementwise: ``theta`` may be ``(..., d)``, and any
+    hyper-parameter may be an array that broadcasts against it. Raises ValueError or TypeError for
+    hyper-parameters out of range.
     """
 
     State: ClassVar[Any]
@@ -48,7 +49,9 @@ class Optimizer:
             value = getattr(self, field.name)
             if field.name == "betas":
                 if not isinstance(value, (tuple, list)) or len(value) != 2:
-                    raise TypeError(f"betas = {value!r} is not a pair; allowed: (beta1, beta2), each 0 <= beta < 1")
+                    raise TypeError(
+                        f"betas = {value!r} is not a pair; allowed: (beta1, beta2), each 0 <= beta < 1"
+                    )
                 checked: Any = tuple(
                     hyper(f"beta{i}", beta, low, high, open_high=open_high) for i, beta in enumerate(value, 1)
                 )
@@ -64,8 +67,8 @@ class Optimizer:
     def update(self, grad: Array, state: Any, theta: Array) -> Step:
         """Return the step ``delta`` and the next state; ``theta + delta`` is the next point.
 
-        ``grad`` and ``theta`` have the same shape ``(..., d)``; the dtype of ``theta`` is kept. Non-finite gradients
-        propagate, as in torch.optim.
+        ``grad`` and ``theta`` have the same shape ``(..., d)``; the dtype of ``theta`` is kept. Non-finite
+        gradients propagate, as in torch.optim.
         """
         raise NotImplementedError
 

@@ -1,7 +1,7 @@
 """Other papers' and libraries' conventions, each the smallest change to the book's own class.
 
-Every class here answers the question "why does my optimizer differ from the book's": one line of the rule is different,
-and `layers.layer_diff` shows which.
+Every class here answers the question "why does my optimizer differ from the book's": one line of the rule is
+different, and `layers.layer_diff` shows which.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adambook.numpy_optim.adagrad import Adagrad, AdagradState
 from adambook.numpy_optim.adam import Adam, AdamState
 from adambook.numpy_optim.adamw import AdamW
 from adambook.numpy_optim.amsgrad import AMSGrad, AMSGradState
-from adambook.numpy_optim.base import Step
+from adambook.numpy_optim.base import Optimizer, Step
 from adambook.numpy_optim.rmsprop import RMSprop, RMSpropState
 
 
@@ -48,7 +48,8 @@ class AdagradEpsInside(Adagrad):
 
 
 class RMSpropEpsInside(RMSprop):
-    r"""RMSProp with epsilon inside the root, :math:`\alpha g_t / \sqrt{v_t + \epsilon}`, as in optax and TensorFlow."""
+    r"""RMSProp with epsilon inside the root, :math:`\alpha g_t / \sqrt{v_t + \epsilon}`, as in optax and
+    TensorFlow."""
 
     def update(self, grad: Array, state: RMSpropState, theta: Array) -> Step:
         g = grad + self.weight_decay * theta
@@ -58,12 +59,17 @@ class RMSpropEpsInside(RMSprop):
         return Step(delta, self.State(t, v))
 
 
-class CenteredRMSprop(RMSprop):
+@dataclass(frozen=True)
+class CenteredRMSprop(Optimizer):
     r"""RMSProp divided by the estimated standard deviation, :math:`\sqrt{v_t - \bar g_t^2} + \epsilon`.
 
     Source: Graves (2013), equations 38 to 45; torch.optim.RMSprop with ``centered=True``.
     """
 
+    lr: Hyper = 1e-2
+    alpha: Hyper = 0.99
+    eps: Hyper = 1e-8
+    weight_decay: Hyper = 0.0
     State: ClassVar = CenteredRMSpropState
 
     def update(self, grad: Array, state: CenteredRMSpropState, theta: Array) -> Step:
@@ -76,14 +82,19 @@ class CenteredRMSprop(RMSprop):
 
 
 @dataclass(frozen=True)
-class MomentumRMSprop(RMSprop):
+class MomentumRMSprop(Optimizer):
     r"""RMSProp whose scaled gradients go through a momentum buffer, the step size after it.
 
-    .. math:: b_t = \mu b_{t-1} + \frac{g_t}{\sqrt{v_t} + \epsilon}, \qquad \theta_t = \theta_{t-1} - \alpha b_t
+    .. math:: b_t = \mu b_{t-1} + \frac{g_t}{\sqrt{v_t} + \epsilon}, \qquad \theta_t = \theta_{t-1} - \alpha
+    b_t
 
     Source: torch.optim.RMSprop with ``momentum``.
     """
 
+    lr: Hyper = 1e-2
+    alpha: Hyper = 0.99
+    eps: Hyper = 1e-8
+    weight_decay: Hyper = 0.0
     momentum: Hyper = 0.9
     State: ClassVar = MomentumRMSpropState
 
@@ -109,10 +120,11 @@ class AdamUncorrected(Adam):
 
 
 class AdamEpsHat(Adam):
-    r"""Adam in the rearranged form at the end of section 2 of the paper, with epsilon-hat beside the raw root.
+    r"""Adam in the rearranged form at the end of section 2 of the paper, with epsilon-hat beside the raw
+    root.
 
-    Equal to `Adam` when :math:`\hat\epsilon = \epsilon\sqrt{1 - \beta_2^t}`; here ``eps`` is :math:`\hat\epsilon`.
-    Source: Kingma and Ba (2014), section 2; TensorFlow.
+    Equal to `Adam` when :math:`\hat\epsilon = \epsilon\sqrt{1 - \beta_2^t}`; here ``eps`` is
+    :math:`\hat\epsilon`. Source: Kingma and Ba (2014), section 2; TensorFlow.
     """
 
     def update(self, grad: Array, state: AdamState, theta: Array) -> Step:
@@ -142,7 +154,8 @@ class AMSGradPaper(AMSGrad):
 
 
 class AMSGradCorrectedMax(AMSGrad):
-    """AMSGrad with the maximum of the corrected v-hat, so that the denominator really never shrinks; optax's form."""
+    """AMSGrad with the maximum of the corrected v-hat, so that the denominator really never shrinks; optax's
+    form."""
 
     def update(self, grad: Array, state: AMSGradState, theta: Array) -> Step:
         g = grad + self.weight_decay * theta

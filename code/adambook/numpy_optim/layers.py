@@ -15,7 +15,8 @@ PROSE_NAMES = {"Adagrad": "AdaGrad", "RMSprop": "RMSProp"}
 
 
 def rule(optimizer: type[Optimizer]) -> list[str]:
-    """Return the lines of ``optimizer``'s rule: the body of `update` without the `return` that hands it back."""
+    """Return the lines of ``optimizer``'s rule: the body of `update` without the `return` that hands it
+    back."""
     lines = textwrap.dedent(inspect.getsource(optimizer.update)).splitlines()
     first = next(i for i, line in enumerate(lines) if line.rstrip().endswith(":")) + 1
     body = textwrap.dedent("\n".join(lines[first:])).splitlines()
@@ -57,7 +58,8 @@ class LayerDiff:
 
 
 def layer_diff(lower: type[Optimizer], upper: type[Optimizer]) -> LayerDiff:
-    """Return how the rule of ``upper`` differs from that of ``lower``, generated from their source with difflib."""
+    """Return how the rule of ``upper`` differs from that of ``lower``, generated from their source with
+    difflib."""
     before, after = rule(lower), rule(upper)
     rows: list[tuple[str, str]] = []
     for kind, i0, i1, j0, j1 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():

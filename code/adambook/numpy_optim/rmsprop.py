@@ -25,8 +25,8 @@ class RMSprop(Optimizer):
     .. math:: v_t = \beta v_{t-1} + (1 - \beta) g_t^2, \qquad
               \theta_t = \theta_{t-1} - \frac{\alpha g_t}{\sqrt{v_t} + \epsilon}
 
-    torch names the decay rate :math:`\beta` ``alpha``, and so does this class. `conventions` holds the variants with
-    centring, with momentum and with epsilon inside the root.
+    torch names the decay rate :math:`\beta` ``alpha``, and so does this class. `conventions` holds the
+    variants with centring, with momentum and with epsilon inside the root.
     Shapes and dtypes as in `Optimizer`. Source: Hinton (2012), lecture 6e, slide 29; torch.optim.RMSprop.
     """
 

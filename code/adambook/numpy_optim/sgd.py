@@ -69,7 +69,8 @@ class Momentum(Optimizer):
 
 @dataclass(frozen=True)
 class Nesterov(Optimizer):
-    r"""Nesterov's momentum in the form of Sutskever et al., which needs only the gradient at the current point.
+    r"""Nesterov's momentum in the form of Sutskever et al., which needs only the gradient at the current
+    point.
 
     .. math:: b_t = \mu b_{t-1} + g_t, \qquad \theta_t = \theta_{t-1} - \alpha (g_t + \mu b_t)
 
