@@ -17,17 +17,15 @@ Schedule = Callable[[int], Any]
 
 
 class Stopped(NamedTuple):
-    """Where the first value that is not finite appeared: at step ``step``, in ``what``, at coordinate
-    ``index``."""
+    """Where the first value that is not finite appeared."""
 
     step: int
     what: str
     coordinate: tuple[int, ...]
 
     def __str__(self) -> str:
-        return (
-            f"stopped at step {self.step}: {self.what}{list(self.coordinate)} is not finite; try a smaller lr"
-        )
+        place = f"{self.what}{list(self.coordinate)}"
+        return f"stopped at step {self.step}: {place} is not finite; try a smaller lr"
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class Objective:
         point = floats("theta", theta)
         if point.ndim == 0 or point.shape[-1] != self.dim:
             raise ValueError(
-                f"theta has shape {point.shape}; {self.name or type(self).__name__} takes points of shape
-                (..., {self.dim})"
+                f"theta has shape {point.shape}; "
+                f"{self.name or type(self).__name__} takes points of shape (..., {self.dim})"
             )
         return point
 
