@@ -79,7 +79,8 @@ def descend(
     optimizer = optimizer.astype(theta.dtype)
     state = optimizer.init(theta)
     batch = theta.shape[:-1]
-    loss_0 = np.asarray(objective.value(theta, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss_0 = np.asarray(objective.value(theta, 1))
 
     keep_loss, keep_all = record != "last", record == "all"
     losses = np.empty((steps + 1, *batch), loss_0.dtype)

@@ -104,6 +104,7 @@ class Quadratic(Objective):
         self.matrix = (self.rotation * self.eigenvalues) @ self.rotation.T
         self.name = f"quadratic, condition number {self.condition:g}"
         self.minima = np.zeros((1, self.dim))
+        self.window = ((-2.5, 2.5), (-2.5, 2.5))
         self.start = self.rotation @ np.array([2.0, 1.0] if self.dim == 2 else np.ones(self.dim))
 
     @property

@@ -132,7 +132,7 @@ class AdamEpsHat(Adam):
         t = state.t + 1
         m = self.beta1 * state.m + (1 - self.beta1) * g
         v = self.beta2 * state.v + (1 - self.beta2) * g**2
-        lr_t = self.lr * np.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
+        lr_t = self.lr * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t)
         delta = -lr_t * m / (np.sqrt(v) + self.eps)
         return Step(delta, self.State(t, m, v))
 
