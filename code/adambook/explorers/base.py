@@ -8,7 +8,6 @@ where one is present, what the reader sets comes back as a Python value.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,11 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import ipywidgets as w
 import traitlets as t
+from matplotlib import rc_context
 
-from .. import _check
+from adambook import _check
+from adambook.figures import STYLE
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STATIC = Path(__file__).parent / "static"
@@ -137,10 +137,14 @@ class Switch(t.TraitType[bool, bool]):
 
 
 class Hidden(Slider):
-    """A real number in [low, high] that is set on the drawing itself, such as a point that can be dragged."""
+    """A number in [low, high] that is set on the drawing itself, such as a point that can be dragged."""
 
-    def __init__(self, default: float, low: float, high: float) -> None:
+    def __init__(self, default: float, low: float, high: float, *, whole: bool = False) -> None:
+        self.whole = whole
         super().__init__(default, low, high, 0, "")
+
+    def validate(self, obj: Any, value: Any) -> float:
+        return _check.whole(str(self.name), value, int(self.low), self.high) if self.whole else super().validate(obj, value)
 
 
 Parameter = Slider | Choice | Switch
@@ -160,6 +164,7 @@ class Explorer(w.VBox):
 
     module: ClassVar[str]
     label_width: ClassVar[str] = "7.5em"
+    height: ClassVar[float] = 3.2
 
     def __init__(self, **parameters: Any) -> None:
         declared = self.parameters()
@@ -211,23 +216,17 @@ class Explorer(w.VBox):
 
     def figure(self) -> Figure:
         """The present state as a static matplotlib figure."""
-        from matplotlib import rc_context
         from matplotlib.figure import Figure
 
-        from .. import figures
-
-        with rc_context():
-            figures.use_style()
-            made = Figure(figsize=(7.6, 3.2), layout="constrained")
+        with rc_context(STYLE):
+            made = Figure(figsize=(7.6, self.height))
             self.draw(made)
         return made
 
     def svg(self) -> str:
         """The static figure as SVG text, the same bytes for the same state."""
-        from matplotlib import rc_context
-
         out = io.StringIO()
-        with rc_context({"svg.hashsalt": "adambook"}):
+        with rc_context(STYLE):
             self.figure().savefig(out, format="svg", transparent=True, metadata={"Date": None})
         return out.getvalue()
 
@@ -294,16 +293,6 @@ def _static(name: str) -> str:
         ) from None
 
 
-@cache
-def palette() -> dict[str, dict[str, str]]:
-    """Colours by name, each with a light and a dark form; the drawing in the browser reads the same file."""
-    return json.loads((Path(__file__).parents[1] / "palette.json").read_text("utf8"))
-
-
-def color(name: str) -> str:
-    return palette()[name]["light"]
-
-
 # The same numbers and words as in lib/format.ts, so that a summary reads alike on both sides.
 
 
@@ -320,8 +309,8 @@ def short(value: float, digits: int = 3) -> str:
     size = abs(value)
     if size == 0 or not isfinite(size):
         return fixed(value, 0)
-    exponent = int(f"{size:e}".split("e")[1])
-    if 1e-3 <= size < 1e5:
+    exponent = int(f"{size:.{digits - 1}e}".split("e")[1])  # of the rounded number: 0.9999 is 1.00
+    if -3 <= exponent < 5:
         return fixed(value, max(0, digits - 1 - exponent))
     mantissa, power = f"{value:.{digits - 1}e}".replace("-", "−", 1 if value < 0 else 0).split("e")
     return f"{mantissa} × 10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
@@ -331,7 +320,3 @@ def count(n: int, noun: str) -> str:
     """"1 step", "2 steps", "1,234 steps"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
-
-def tag(ax: Axes, x: float, y: float, text: str, name: str | None = None, **kwargs: Any) -> None:
-    """Text at the mark that it names, in the mark's colour."""
-    ax.text(x, y, text, color=color(name) if name else None, fontweight="semibold", **kwargs)

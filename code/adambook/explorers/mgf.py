@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base import Choice, Explorer, Slider, color, fixed, tag
+from adambook.explorers.base import Choice, Explorer, Slider, fixed
+from adambook.figures import INK, MUTED, color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DISTRIBUTIONS = ("normal", "uniform", "two points", "Laplace", "exponential")
+PHRASES = {
+    "normal": "a normal g",
+    "uniform": "a uniform g",
+    "two points": "a g on two points",
+    "Laplace": "a Laplace g",
+    "exponential": "an exponential g",
+}
 
 
 def mgf(distribution: str, s: float, mu: float, sigma: float) -> float:
@@ -58,7 +65,7 @@ class MGFExplorer(Explorer):
 
     module = "mgf"
 
-    distribution = Choice("normal", DISTRIBUTIONS, "distribution")
+    distribution = Choice("normal", tuple(PHRASES), "distribution")
     mu = Slider(0.5, -1.5, 1.5, 0.05, "mean μ")
     sigma = Slider(0.8, 0.05, 1.5, 0.05, "st. dev. σ")
 
@@ -72,7 +79,7 @@ class MGFExplorer(Explorer):
         else:
             domain = f"M(s) is finite only for s between {fixed(low)} and {fixed(high)}."
         return (
-            f"With μ = {fixed(mu)} and σ = {fixed(sigma)} the slope of M at 0 is {fixed(mu)}, the mean of g; "
+            f"For {PHRASES[self.distribution]} with μ = {fixed(mu)} and σ = {fixed(sigma)} the slope of M at 0 is {fixed(mu)}, the mean of g; "
             f"the curvature is {fixed(mu * mu + sigma * sigma)}, the mean square: {fixed(mu * mu)} from the mean "
             f"and {fixed(sigma * sigma)} from the variance. {domain}"
         )
@@ -86,20 +93,24 @@ class MGFExplorer(Explorer):
             left.set(ylabel="probability of g", ylim=(0, 0.8))
         else:
             p = np.array([density(name, float(x), mu, sigma) for x in g])
-            left.plot(g, p, "k")
-            left.fill_between(g, p, color="k", alpha=0.12, linewidth=0)
+            left.plot(g, p, color=INK)
+            left.fill_between(g, p, color=INK, alpha=0.12, linewidth=0)
             left.set(ylabel="density of g", ylim=(0, max(0.8, 1.12 * p.max())))
-        left.axvline(mu, color=color("first"), linestyle="--")
+        left.axvline(mu, color=color("Momentum"), linestyle="--")
         left.set(xlabel="gradient g", xlim=(-4, 4))
         low, high = bounds(name, sigma)
         s = np.linspace(-2, 2, 401)
-        right.plot(s, 1 + mu * s + (mu * mu + sigma * sigma) * s * s / 2, color=color("second"), linestyle="--")
-        right.plot(s, 1 + mu * s, color=color("first"))
-        right.plot(s, [min(mgf(name, float(x), mu, sigma), 1e3) for x in s], "k", linewidth=2.5)
-        right.plot(0, 1, "ko")
+        right.plot(s, 1 + mu * s + (mu * mu + sigma * sigma) * s * s / 2, color=color("RMSprop"), linestyle="--")
+        right.plot(s, 1 + mu * s, color=color("Momentum"))
+        right.plot(s, [min(mgf(name, float(x), mu, sigma), 1e3) for x in s], color=INK, linewidth=2.5)
+        right.plot(0, 1, "o", color=INK)
         for edge in filter(isfinite, (low, high)):
-            right.axvline(edge, color="0.5", linestyle="--")
+            right.axvline(edge, color=MUTED, linestyle="--")
         right.set(xlabel="s", ylabel="M(s)", xlim=(-2, 2), ylim=(-1, 6))
-        tag(right, -1.9, 5.4, "M(s)")
-        tag(right, -1.9, 4.8, f"tangent: slope {fixed(mu)}", "first")
-        tag(right, -1.9, 4.2, f"parabola: curvature {fixed(mu * mu + sigma * sigma)}", "second")
+        notes = {
+            "M(s)": INK,
+            f"tangent: slope {fixed(mu)}": color("Momentum"),
+            f"parabola: curvature {fixed(mu * mu + sigma * sigma)}": color("RMSprop"),
+        }
+        for line, (text, ink) in enumerate(notes.items()):
+            right.text(0.03, 0.93 - 0.09 * line, text, color=ink, va="top", transform=right.transAxes)

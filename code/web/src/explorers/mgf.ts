@@ -1,3 +1,4 @@
+import { fixed } from "../lib/format";
 import { mean2, DISTRIBUTIONS, type MGFValues, summary } from "../lib/moments";
 import { clip, curve, dot, el, hue, type Interval, label, line, panel, px, rule, type Stage, widget } from "../lib/svg";
 
@@ -10,7 +11,7 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
   const [left, right] = stage.cells;
 
   const peak = g.density ? Math.max(...[-1.74, -1, -0.99, -0.5, 0, 0.5, 1].map((z) => g.density!(mu + z * sigma, mu, sigma))) : 0.5;
-  const a = panel(left, { domain: [-4, 4], label: "gradient g" }, { domain: [0, Math.max(0.8, 1.12 * peak)], label: g.density ? "density of g" : "probability of g", ticks: [] }, { left: 4 });
+  const a = panel(left, { domain: [-4, 4], label: "gradient g" }, { domain: [0, Math.max(0.8, 1.12 * peak)], label: g.density ? "density of g" : "probability of g", ticks: [] }, { left: 12, right: 12 });
   const at = (z: number) => a.x(mu + z * sigma);
   const floor = a.y(0), spanHeight = a.box.y + a.box.height - 9;
   const mass = g.density
@@ -31,6 +32,7 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
     return way * s;
   };
   const sM = reach((s) => (Number.isNaN(mgf(s)) ? Infinity : mgf(s)), side, 5.4), sP = reach(parabola, -side, 4.3);
+  const slope = (b.y(0) - b.y(mu)) / (b.x(1) - b.x(0)); // of the tangent, in pixels
   const sT = side * Math.min(1.95, 1.6 / Math.max(0.01, Math.abs(mu)) + 1);
   const gone = ([from, to]: Interval) => el("rect", { class: "ab-gone", x: b.x(from), y: b.box.y, width: Math.max(0, b.x(to) - b.x(from)), height: b.box.height });
 
@@ -48,8 +50,8 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
       dot(b.x(0), b.y(1)),
       ...[low, high].filter(Number.isFinite).map((s) => rule(b, "x", s))),
     label(b.x(sM) - 9 * side, b.y(Math.min(5.4, mgf(sM) || 5.4)) + 4, "M(s)", undefined, inner),
-    label(b.x(sP) + 9 * side, b.y(parabola(sP)) - (Math.abs(sP) > 1.9 ? 10 : -4), "parabola", "second", outer),
-    label(b.x(sT), b.y(tangent(sT)) + 20, "tangent", "first", inner),
+    label(b.x(sP) + 9 * side, b.y(parabola(sP)) - (Math.abs(sP) > 1.9 ? 10 : -4), `curvature ${fixed(mean2(mu, sigma))}`, "second", outer),
+    label(b.x(sT), b.y(tangent(sT)) + 16 + Math.min(40, 66 * Math.abs(slope)), `slope ${fixed(mu)}`, "first", inner),
   );
   return summary(values);
 }

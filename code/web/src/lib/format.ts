@@ -13,8 +13,8 @@ export const power = (exponent: number): string =>
 export function short(value: number, digits = 3): string {
   const size = Math.abs(value);
   if (!Number.isFinite(value) || size === 0) return fixed(value, 0);
-  if (size >= 1e-3 && size < 1e5) return fixed(value, Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
-  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e"); // of the rounded number: 0.9999 is 1.00
+  if (+exponent >= -3 && +exponent < 5) return fixed(value, Math.max(0, digits - 1 - +exponent));
   return `${mantissa.replace("-", "−")} × ${power(Number(exponent))}`;
 }
 

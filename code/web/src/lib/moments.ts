@@ -4,7 +4,8 @@ import { fixed } from "./format";
 export interface MGFValues { distribution: number; mu: number; sigma: number; }
 
 interface Distribution {
-  name: string;
+  /** How the summary speaks of g. */
+  phrase: string;
   /** Missing where the probability sits on points. */
   density?: (g: number, mu: number, sigma: number) => number;
   mgf: (s: number, mu: number, sigma: number) => number;
@@ -17,26 +18,26 @@ const everywhere = (): [number, number] => [-Infinity, Infinity];
 /** In the order of the explorer's menu. */
 export const DISTRIBUTIONS: Distribution[] = [
   {
-    name: "normal", bounds: everywhere,
+    phrase: "a normal g", bounds: everywhere,
     density: (g, mu, sigma) => Math.exp(-0.5 * ((g - mu) / sigma) ** 2) / (sigma * Math.sqrt(2 * Math.PI)),
     mgf: (s, mu, sigma) => Math.exp(mu * s + (sigma * s) ** 2 / 2),
   },
   {
-    name: "uniform", bounds: everywhere,
+    phrase: "a uniform g", bounds: everywhere,
     density: (g, mu, sigma) => (Math.abs(g - mu) <= Math.sqrt(3) * sigma ? 1 / (2 * Math.sqrt(3) * sigma) : 0),
     mgf: (s, mu, sigma) => { const a = Math.sqrt(3) * sigma * s; return Math.exp(mu * s) * (a === 0 ? 1 : Math.sinh(a) / a); },
   },
   {
-    name: "two points", bounds: everywhere,
+    phrase: "a g on two points", bounds: everywhere,
     mgf: (s, mu, sigma) => Math.exp(mu * s) * Math.cosh(sigma * s),
   },
   {
-    name: "Laplace", bounds: (sigma) => [-Math.SQRT2 / sigma, Math.SQRT2 / sigma],
+    phrase: "a Laplace g", bounds: (sigma) => [-Math.SQRT2 / sigma, Math.SQRT2 / sigma],
     density: (g, mu, sigma) => Math.exp((-Math.SQRT2 * Math.abs(g - mu)) / sigma) / (Math.SQRT2 * sigma),
     mgf: (s, mu, sigma) => Math.exp(mu * s) / (1 - (sigma * s) ** 2 / 2),
   },
   {
-    name: "exponential", bounds: (sigma) => [-Infinity, 1 / sigma],
+    phrase: "an exponential g", bounds: (sigma) => [-Infinity, 1 / sigma],
     density: (g, mu, sigma) => (g < mu - sigma ? 0 : Math.exp(-(g - mu + sigma) / sigma) / sigma),
     mgf: (s, mu, sigma) => Math.exp((mu - sigma) * s) / (1 - sigma * s),
   },
@@ -50,6 +51,6 @@ export function summary({ distribution, mu, sigma }: MGFValues): string {
   const domain = high === Infinity ? "M(s) is finite for every s."
     : low === -Infinity ? `M(s) is finite only for s below ${fixed(high)}.`
     : `M(s) is finite only for s between ${fixed(low)} and ${fixed(high)}.`;
-  return `With μ = ${fixed(mu)} and σ = ${fixed(sigma)} the slope of M at 0 is ${fixed(mu)}, the mean of g; the curvature is ` +
+  return `For ${DISTRIBUTIONS[distribution].phrase} with μ = ${fixed(mu)} and σ = ${fixed(sigma)} the slope of M at 0 is ${fixed(mu)}, the mean of g; the curvature is ` +
     `${fixed(mean2(mu, sigma))}, the mean square: ${fixed(mu * mu)} from the mean and ${fixed(sigma * sigma)} from the variance. ${domain}`;
 }

@@ -6,7 +6,9 @@ import { ticks as linearTicks } from "d3-array";
 import palette from "../../../adambook/palette.json";
 import { fixed, power } from "./format";
 
-export type Name = keyof typeof palette;
+/** The moments wear the colours of the layers that brought them. */
+const colours = { ...palette, first: palette.Momentum, second: palette.RMSprop };
+export type Name = keyof typeof colours;
 type Attributes = Record<string, string | number | undefined>;
 type Kid = Element | string;
 
@@ -27,7 +29,8 @@ export interface Scale {
   (value: number): number;
   invert(pixel: number): number;
   ticks(n: number): number[];
-  format(tick: number): string;
+  /** What stands beside these ticks: all with as many decimals as the finest needs. */
+  labels(ticks: number[]): string[];
   domain: Interval;
   range: Interval;
 }
@@ -38,7 +41,10 @@ function scale(domain: Interval, range: Interval, to: (v: number) => number, fro
     domain, range,
     invert: (pixel: number) => from(low + (pixel - range[0]) / slope),
     ticks: (n: number) => linearTicks(domain[0], domain[1], n),
-    format: (tick: number) => fixed(tick, Math.min(6, (String(+tick.toPrecision(6)).split(".")[1] ?? "").length)),
+    labels: (ticks: number[]) => {
+      const digits = Math.max(...ticks.map((t) => (String(+t.toPrecision(6)).split(".")[1] ?? "").length));
+      return ticks.map((t) => fixed(t, digits));
+    },
   });
 }
 export const linear = (domain: Interval, range: Interval): Scale => scale(domain, range, (v) => v, (v) => v);
@@ -54,7 +60,7 @@ export function log(domain: Interval, range: Interval): Scale {
       for (let k = Math.ceil(first / stride) * stride; k <= last; k += stride) out.push(10 ** k);
       return out;
     },
-    format: (tick: number) => { const k = Math.round(to(tick)); return k >= -2 && k <= 3 ? String(+tick.toPrecision(3)) : power(k); },
+    labels: (ticks: number[]) => ticks.map((t) => { const k = Math.round(to(t)); return k >= -2 && k <= 3 ? String(+t.toPrecision(3)) : power(k); }),
   });
 }
 
@@ -125,12 +131,14 @@ export function panel(cell: Box, xAxis: Axis, yAxis: Axis, margins: Partial<Marg
   const y = (yAxis.log ? log : linear)(yAxis.domain, [box.y + box.height, box.y]);
   const bottom = box.y + box.height;
   const axes = el("g", { class: "ab-axes", "aria-hidden": "true" });
-  for (const t of yAxis.ticks ?? y.ticks(Math.max(2, Math.round(box.height / 45)))) axes.append(
+  const across = xAxis.ticks ?? x.ticks(Math.max(2, Math.round(box.width / 70))), up = yAxis.ticks ?? y.ticks(Math.max(2, Math.round(box.height / 45)));
+  const acrossText = x.labels(across), upText = y.labels(up);
+  up.forEach((t, i) => axes.append(
     el("line", { class: "ab-grid", x1: box.x, x2: box.x + box.width, y1: px(y(t)), y2: px(y(t)) }),
-    el("text", { class: "ab-tick", x: box.x - 7, y: px(y(t) + 4), "text-anchor": "end" }, y.format(t)));
-  for (const t of xAxis.ticks ?? x.ticks(Math.max(2, Math.round(box.width / 70)))) axes.append(
+    el("text", { class: "ab-tick", x: box.x - 7, y: px(y(t) + 4), "text-anchor": "end" }, upText[i])));
+  across.forEach((t, i) => axes.append(
     el("line", { class: "ab-mark", x1: px(x(t)), x2: px(x(t)), y1: bottom, y2: bottom + 4 }),
-    el("text", { class: "ab-tick", x: px(x(t)), y: bottom + 17, "text-anchor": "middle" }, x.format(t)));
+    el("text", { class: "ab-tick", x: px(x(t)), y: bottom + 17, "text-anchor": "middle" }, acrossText[i])));
   axes.append(el("line", { class: "ab-mark", x1: box.x, x2: box.x + box.width, y1: bottom, y2: bottom }));
   if (xAxis.label) axes.append(el("text", { class: "ab-axis", x: box.x + box.width / 2, y: bottom + 35, "text-anchor": "middle" }, xAxis.label));
   if (yAxis.label) axes.append(el("text", { class: "ab-axis", x: cell.x, y: cell.y + 13 }, yAxis.label));
@@ -231,7 +239,7 @@ function mount<P extends object>(props: Props, spec: Spec<P>): () => void {
   };
   root.classList.add("adambook");
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrow keys
-  for (const [name, { light, dark }] of Object.entries(palette)) root.style.setProperty(`--ab-${name}`, `light-dark(${light}, ${dark})`);
+  for (const [name, { light, dark }] of Object.entries(colours)) root.style.setProperty(`--ab-${name}`, `light-dark(${light}, ${dark})`);
   root.replaceChildren(svg, html("div", { class: "ab-foot" }, summary, html("div", { class: "ab-buttons" },
     ...(spec.buttons ?? []).map(({ label, press }) => button(label, () => press(values()))), button("Reset", () => defaults))));
 
