@@ -1,0 +1,132 @@
+"""How fast `descend` runs 10,000 descents at once, as ratios in one run.
+
+Rivals: a loop over torch.optim (timed on a few runs and scaled up), and optax under jit, scan and vmap, recording the same.
+Run: python benchmarks/descend.py [--record]   (optax is measured where it is installed)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from adambook.descent import descend
+from adambook.numpy_optim import Adam
+from adambook.objectives import Rosenbrock
+
+RUNS, STEPS, SAMPLE, LR = 10_000, 500, 20, 0.01
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Return how long one call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def rosenbrock(theta: Any) -> Any:
+    """Rosenbrock's function for any array library."""
+    x, y = theta[..., 0], theta[..., 1]
+    return (1 - x) ** 2 + 100 * (y - x * x) ** 2
+
+
+def torch_loop(starts: np.ndarray) -> np.ndarray:
+    """Run torch.optim.Adam from each start in turn; return the last points."""
+    final = np.empty_like(starts)
+    for i, start in enumerate(starts):
+        theta = torch.tensor(start, requires_grad=True)
+        optimizer = torch.optim.Adam([theta], lr=LR)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            rosenbrock(theta).backward()
+            optimizer.step()
+        final[i] = theta.detach().numpy()
+    return final
+
+
+def optax_descent(record: str) -> Callable[[np.ndarray], Any] | None:
+    """Return a compiled function from starts to (last points, losses or None), or None without optax."""
+    try:
+        import jax
+        import optax
+    except ImportError:
+        return None
+    jax.config.update("jax_enable_x64", True)
+    rule = optax.adam(LR)
+    value_and_grad = jax.value_and_grad(rosenbrock)
+
+    def one(theta: Any) -> Any:
+        def step(carry: Any, _: None) -> Any:
+            theta, state = carry
+            value, grad = value_and_grad(theta)
+            delta, state = rule.update(grad, state)
+            new = optax.apply_updates(theta, delta)
+            return (new, state), {"last": None, "loss": value, "all": (value, new, grad, delta, state[0])}[
+                record
+            ]
+
+        (theta, _), kept = jax.lax.scan(step, (theta, rule.init(theta)), None, STEPS)
+        return theta, kept
+
+    compiled = jax.jit(jax.vmap(one))
+    return lambda starts: jax.block_until_ready(compiled(starts))
+
+
+def main() -> None:
+    """Measure, print, and with --record write benchmarks/recorded/descend.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--record", action="store_true")
+    record = parser.parse_args().record
+    torch.set_num_threads(1)
+    starts = np.random.default_rng(0).uniform(-2, 2, size=(RUNS, 2))
+
+    loop = statistics.median(seconds(lambda: torch_loop(starts[:SAMPLE])) for _ in range(3)) * RUNS / SAMPLE
+    np.testing.assert_allclose(
+        torch_loop(starts[:3]), descend(Adam(lr=LR), Rosenbrock(), starts[:3], STEPS).final, rtol=1e-8
+    )
+    rows = []
+    for kept in ("last", "loss", "all"):
+        rival = optax_descent(kept)
+        if rival is not None:
+            np.testing.assert_allclose(
+                rival(starts)[0],
+                descend(Adam(lr=LR), Rosenbrock(), starts, STEPS, record="last").final,
+                rtol=1e-6,
+            )
+        pairs = []
+        for _ in range(5):
+            ours = seconds(lambda: descend(Adam(lr=LR), Rosenbrock(), starts, STEPS, record=kept))
+            pairs.append((ours, seconds(lambda: rival(starts)) if rival else float("nan")))
+        ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+        rows.append(
+            {
+                "record": kept,
+                "descend, s": round(ours, 3),
+                "torch loop / descend": round(loop / ours),
+                "descend / optax": round(statistics.median(a / b for a, b in pairs), 2) if rival else None,
+            }
+        )
+        print(rows[-1])
+    result = {
+        "title": f"{RUNS:,} descents of {STEPS} steps at once (Adam on Rosenbrock, float64)",
+        "command": "python benchmarks/descend.py --record",
+        "date": date.today().isoformat(),
+        "device": f"{platform.machine()}, CPU, one thread for torch",
+        "rows": rows,
+    }
+    if record:
+        path = Path(__file__).parent / "recorded" / "descend.json"
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
