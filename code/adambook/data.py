@@ -111,7 +111,7 @@ def digits(*, test_fraction: float = 0.25, seed: int = 0) -> Dataset:
 
 
 @cache
-def paragraphs(*, min_words: int = 5, min_paragraphs: int = 10) -> Paragraphs:
+def paragraphs(*, min_words: int = 5, min_paragraphs: int = 20) -> Paragraphs:
     """Return the paragraphs of CPython's help texts (``pydoc_data.topics``), each labelled by its topic.
 
     Paragraphs shorter than ``min_words`` words are left out, and so are repetitions: what several topics
@@ -141,7 +141,7 @@ def paragraphs(*, min_words: int = 5, min_paragraphs: int = 10) -> Paragraphs:
 
 
 def bag_of_words(
-    *, values: str = "presence", min_rows: int = 2, test_fraction: float = 0.2, seed: int = 0
+    *, values: str = "unit", min_rows: int = 3, test_fraction: float = 0.2, seed: int = 0
 ) -> Dataset:
     """Return `paragraphs` as sparse rows of words, to be classified by topic.
 
