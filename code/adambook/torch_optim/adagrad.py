@@ -1,0 +1,133 @@
+"""AdaGrad, as a torch.optim.Optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from adambook.torch_optim.base import (
+    NOT_NEGATIVE,
+    Group,
+    Interval,
+    Lists,
+    Optimizer,
+    State,
+    add_l2_foreach,
+    plus_eps,
+    subtract_ratio_,
+    subtract_ratio_foreach_,
+)
+
+
+class Adagrad(Optimizer):
+    """AdaGrad: divide by the root of the sum of all squared gradients (torch.optim.Adagrad).
+
+        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        G_t = G_{t-1} + g_t^2,  G_0 = initial_accumulator_value
+        theta_t = theta_{t-1} - alpha / (1 + (t - 1) eta) * g_t / (sqrt(G_t) + epsilon)
+
+    alpha is ``lr``, eta ``lr_decay``, lambda ``weight_decay``, epsilon ``eps``.
+    Keeps ``step`` and ``sum`` (G), created at the first step; a group may have its own
+    ``initial_accumulator_value`` (torch.optim takes the constructor's for all).
+
+    Shapes and dtypes: any; takes sparse gradients (real, without weight decay).
+    Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.
+    Source: Duchi, Hazan and Singer (2011), figure 1 with diagonal matrices (delta there is epsilon here).
+    """
+
+    allowed: ClassVar[Mapping[str, Interval]] = {
+        "lr": NOT_NEGATIVE,
+        "lr_decay": NOT_NEGATIVE,
+        "weight_decay": NOT_NEGATIVE,
+        "initial_accumulator_value": NOT_NEGATIVE,
+        "eps": NOT_NEGATIVE,
+    }
+    always_kept = ("sum",)
+    takes_sparse = True
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def added_later(self) -> dict[str, Any]:
+        return {"fused": None}
+
+    def initial(self, name: str, p: Tensor, group: Group) -> Tensor:
+        start = group["initial_accumulator_value"]
+        return torch.full_like(
+            p, complex(start, start) if p.is_complex() else start, memory_format=torch.preserve_format
+        )
+
+    def share_memory(self) -> None:
+        """Create the state of all parameters in shared memory, for several processes that train together."""
+        for group in self.param_groups:
+            self._plan(group["params"], group)
+            for p in group["params"]:
+                self.state[p]["sum"].share_memory_()
+
+    def check_sparse_gradient(self, p: Tensor, group: Group) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError(
+                f"Adagrad: weight_decay = {group['weight_decay']} with a sparse gradient; allowed: 0"
+            )
+        if p.is_complex():
+            raise RuntimeError("Adagrad: a complex parameter with a sparse gradient; allowed: real ones")
+
+    def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
+        total, eps, weight_decay = state["sum"], group["eps"], group["weight_decay"]
+        # alpha_t = alpha / (1 + (t - 1) eta)
+        step_size = group["lr"] / (1 + (t - 1) * group["lr_decay"])
+        if g.is_sparse:
+            self._update_sparse(theta, g.coalesce(), step_size, total, eps)
+            return
+        # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        if weight_decay != 0:
+            g = g.add(theta, alpha=weight_decay)
+        # G_t = G_{t-1} + g_t^2
+        total.addcmul_(g, g)
+        # theta_t = theta_{t-1} - alpha_t g_t / (sqrt(G_t) + epsilon)
+        subtract_ratio_(theta, step_size, g, plus_eps(total.sqrt(), eps))
+
+    @staticmethod
+    def _update_sparse(theta: Tensor, g: Tensor, step_size: Any, total: Tensor, eps: float) -> None:
+        """The same, only where the gradient has entries."""
+        total.add_(g.square())
+        ratio = g.values() / plus_eps(total.sparse_mask(g).values().sqrt(), eps)
+        theta.add_(torch.sparse_coo_tensor(g.indices(), ratio, g.shape), alpha=-step_size)
+
+    def update_foreach(
+        self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
+    ) -> None:
+        if group["weight_decay"] != 0:
+            g = add_l2_foreach(g, theta, group)
+        torch._foreach_addcmul_(state["sum"], g, g)
+        denominator = list(torch._foreach_sqrt(state["sum"]))
+        torch._foreach_add_(denominator, group["eps"])
+        step_sizes = [group["lr"] / (1 + (s - 1) * group["lr_decay"]) for s in t]
+        subtract_ratio_foreach_(theta, step_sizes, g, denominator)

@@ -1,0 +1,167 @@
+"""Adam, as a torch.optim.Optimizer; AMSGrad and AdamW are this rule with one line changed each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from adambook.torch_optim.base import (
+    FROM_0_BELOW_1,
+    NOT_NEGATIVE,
+    Group,
+    Interval,
+    Lists,
+    Optimizer,
+    State,
+    add_l2_foreach,
+    plus_eps,
+    subtract_ratio_,
+    subtract_ratio_foreach_,
+)
+
+
+class Adam(Optimizer):
+    """Adam: an average of gradients over the root of an average of their squares (torch.optim.Adam).
+
+        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        m_t = beta1 m_{t-1} + (1 - beta1) g_t
+        v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+        theta_t = theta_{t-1} - alpha m_t / (1 - beta1^t) / (sqrt(v_t / (1 - beta2^t)) + epsilon)
+
+    alpha is ``lr``, lambda ``weight_decay``, epsilon ``eps``. With ``amsgrad`` the largest v so far stands
+    in the place of v_t (see AMSGrad); ``decoupled_weight_decay`` takes the decay out of g_t (see AdamW).
+    Keeps ``step``, ``exp_avg`` (m), ``exp_avg_sq`` (v) and ``max_exp_avg_sq`` if amsgrad.
+
+    Shapes and dtypes: any dense.
+    Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.
+    Source: Kingma and Ba (2015), algorithm 1.
+    """
+
+    allowed: ClassVar[Mapping[str, Interval]] = {
+        "lr": NOT_NEGATIVE,
+        "betas": FROM_0_BELOW_1,
+        "eps": NOT_NEGATIVE,
+        "weight_decay": NOT_NEGATIVE,
+    }
+    always_kept = ("exp_avg", "exp_avg_sq")
+    sometimes_kept = ("max_exp_avg_sq",)
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    @classmethod
+    def check_options(cls, group: Any) -> None:
+        super().check_options(group)
+        if group.get("foreach") and not group.get("capturable"):
+            for name, value in (("lr", group["lr"]), ("betas", group["betas"][0])):
+                if isinstance(value, Tensor):
+                    raise ValueError(
+                        f"{name} is a tensor with foreach = True and capturable = False; allowed: a number, "
+                        "foreach = False, or capturable = True on a GPU"
+                    )
+
+    def added_later(self) -> dict[str, Any]:
+        return {"amsgrad": False, "capturable": False, "fused": None, "decoupled_weight_decay": False}
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        return self.always_kept + self.sometimes_kept if group["amsgrad"] else self.always_kept
+
+    def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
+        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        if weight_decay != 0:
+            if group["decoupled_weight_decay"]:
+                # theta <- theta_{t-1} - alpha lambda theta_{t-1}       (AdamW)
+                theta.mul_(1 - lr * weight_decay)
+            else:
+                # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+                g = g.add(theta, alpha=weight_decay)
+        # m_t = beta1 m_{t-1} + (1 - beta1) g_t
+        # v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
+        if isinstance(beta1, Tensor):
+            m.lerp_(g, (1 - beta1).to(m))
+            v.lerp_(g * g, (1 - beta2).to(v))
+        else:
+            m.lerp_(g, 1 - beta1)
+            v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        if group["amsgrad"]:
+            # v^max_t = max(v^max_{t-1}, v_t), in the place of v_t below       (AMSGrad)
+            v = _maximum_(state["max_exp_avg_sq"], v)
+        # theta_t = theta - alpha m_t / (1 - beta1^t) / (sqrt(v_t) / sqrt(1 - beta2^t) + epsilon)
+        denominator = plus_eps(v.sqrt() / (1 - beta2**t) ** 0.5, group["eps"])
+        subtract_ratio_(theta, lr / (1 - beta1**t), m, denominator)
+
+    def update_foreach(
+        self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
+    ) -> None:
+        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        if weight_decay != 0:
+            if group["decoupled_weight_decay"]:
+                torch._foreach_mul_(theta, 1 - lr * weight_decay)
+            else:
+                g = add_l2_foreach(g, theta, group)
+        torch._foreach_lerp_(m, g, 1 - beta1)
+        torch._foreach_mul_(v, beta2)
+        torch._foreach_addcmul_(v, g, g, value=1 - beta2)
+        del g  # frees it, where it is a copy, before the denominator needs as much
+        if group["amsgrad"]:
+            torch._foreach_maximum_(state["max_exp_avg_sq"], v)
+            v = state["max_exp_avg_sq"]
+        denominator = list(torch._foreach_sqrt(v))
+        if isinstance(t[0], Tensor):
+            correction1, correction2 = _corrections_on_device(beta1, t), _corrections_on_device(beta2, t)
+            torch._foreach_sqrt_(correction2)
+            torch._foreach_div_(denominator, correction2)
+            step_sizes = list(torch._foreach_mul(torch._foreach_reciprocal(correction1), lr))
+        else:
+            torch._foreach_div_(denominator, [(1 - beta2**s) ** 0.5 for s in t])
+            step_sizes = [lr / (1 - beta1**s) for s in t]
+        torch._foreach_add_(denominator, group["eps"])
+        subtract_ratio_foreach_(theta, step_sizes, m, denominator)
+
+
+def _maximum_(largest: Tensor, v: Tensor) -> Tensor:
+    """largest <- max(largest, v); NaN stays NaN. Autograd needs the old value, and knows no ``out=``."""
+    if torch.is_grad_enabled():
+        return largest.copy_(torch.maximum(largest.clone(), v))
+    return torch.maximum(largest, v, out=largest)
+
+
+def _corrections_on_device(beta: float, t: list[Tensor]) -> list[Tensor]:
+    """Return 1 - beta^t for every t, in a few multi-tensor operations that a graph can capture."""
+    correction = list(torch._foreach_pow(beta, t))
+    torch._foreach_neg_(correction)
+    torch._foreach_add_(correction, 1)
+    return correction

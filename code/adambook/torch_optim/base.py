@@ -1,0 +1,408 @@
+"""Everything around a rule: parameter groups, checks, state, complex numbers, and the two paths of `step`.
+
+A rule (one module each) says which tensors it keeps for a parameter and how one step changes them, twice:
+`update` for one parameter, written like the equation, and `update_foreach` for lists of parameters of one
+device and dtype, in torch's multi-tensor operations. It sees the gradient of what is minimized (``maximize``
+has turned the sign) and complex parameters as pairs of reals. It may change parameter and state in place, and
+never the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.utils._foreach_utils import (
+    _get_foreach_kernels_supported_devices,
+    _group_tensors_by_device_and_dtype,
+)
+
+from adambook import _check
+
+Group = dict[str, Any]  # a parameter group: its options by name
+State = dict[str, Tensor]  # what is kept for one parameter, by name
+Lists = dict[str, list[Tensor]]  # the same for many parameters
+Interval = dict[str, Any]  # where a hyper-parameter must lie, as `_check.real` takes it
+
+ANY: Interval = {}
+NOT_NEGATIVE: Interval = {"low": 0.0}
+FROM_0_BELOW_1: Interval = {"low": 0.0, "high": 1.0, "open_high": True}
+
+SWITCHES = ("foreach", "fused", "maximize", "capturable", "differentiable", "nesterov", "centered", "amsgrad")
+# A captured CUDA graph replays what it saw, so there the step count must live on the parameter's device.
+CAPTURABLE_DEVICES = ("cuda", "xpu", "hpu", "xla")
+
+
+class Optimizer(torch.optim.Optimizer):
+    """Base of the book's torch optimizers: torch.optim's protocol around a rule of a few lines.
+
+    A subclass sets ``allowed`` (where each of its numbers must lie), ``always_kept``, ``update`` and
+    ``update_foreach``, and passes its defaults to ``__init__``. Groups, hooks, schedulers, closures and the
+    keys of ``state_dict`` are torch.optim's, so that checkpoints go both ways.
+
+    Shapes and dtypes: any floating or complex; state has its parameter's shape, dtype and strides; ``step`` is
+    a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable``).
+
+    Errors: TypeError or ValueError naming parameter, value and range for a bad hyper-parameter, in the
+    constructor, a parameter group or a loaded state_dict; RuntimeError in `step` for a gradient or state that
+    does not fit. A step checks first and changes afterwards: one that raises has changed nothing, or says so.
+    """
+
+    allowed: ClassVar[Mapping[str, Interval]]
+    always_kept: ClassVar[tuple[str, ...]] = ()  # state that every checkpoint of a run under way holds
+    sometimes_kept: ClassVar[tuple[str, ...]] = ()  # state that an option adds
+    counts_steps: ClassVar[bool] = True
+    takes_sparse: ClassVar[bool] = False
+    sees_complex_as_real: ClassVar[bool] = True
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self.check_options(defaults)
+        super().__init__(params, defaults)
+
+    # What a rule says.
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        """Return the names of the tensors that the rule keeps for each parameter of ``group``."""
+        return self.always_kept
+
+    def initial(self, name: str, p: Tensor, group: Group) -> Tensor | None:
+        """Return state ``name`` of ``p`` before the first step; None leaves its creation to `update`."""
+        return torch.zeros_like(p, memory_format=torch.preserve_format)
+
+    def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
+        """Take step ``t`` (a tensor where autograd or a graph records, else a float), in place."""
+        raise NotImplementedError
+
+    def update_foreach(
+        self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
+    ) -> None:
+        """Take the same step for many parameters of one device and dtype, in place."""
+        raise NotImplementedError
+
+    def check_sparse_gradient(self, p: Tensor, group: Group) -> None:
+        """Raise RuntimeError if the rule has no meaning for a sparse gradient of ``p`` with these options."""
+
+    def added_later(self) -> dict[str, Any]:
+        """Return the options that checkpoints of old versions lack, each with the value it then had."""
+        return {}
+
+    # Hyper-parameters.
+
+    @classmethod
+    def check_options(cls, group: Mapping[str, Any]) -> None:
+        """Raise ValueError or TypeError, naming parameter, value and range, if ``group`` holds a bad one."""
+        for key, interval in cls.allowed.items():
+            if key not in group:
+                raise ValueError(
+                    f"{cls.__name__} needs {key!r}, which the parameter group lacks; "
+                    "is this the state_dict of another optimizer?"
+                )
+            if key == "betas":
+                _check_betas(group[key], interval)
+            else:
+                _check_number(key, group[key], interval)
+        for key in SWITCHES:
+            if not isinstance(group.get(key), bool | None):
+                raise TypeError(f"{key} = {group[key]!r} is not a bool; allowed: True, False")
+        if group.get("fused"):
+            raise NotImplementedError(
+                f"fused = True: adambook's {cls.__name__} has no fused kernel yet; allowed: None, False. "
+                "Use foreach=True, or fused=True in torch.optim, with which state_dicts interchange"
+            )
+        if group.get("foreach") and group.get("differentiable"):
+            raise ValueError(
+                "foreach = True with differentiable = True: multi-tensor operations have no gradient; "
+                "allowed: one of the two"
+            )
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a parameter group as torch.optim does, after checking the hyper-parameters of its own."""
+        if isinstance(param_group, dict):
+            self.check_options({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+
+    # Checkpoints.
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over a checkpoint, a pickle or a copy, after checking that it is this optimizer's."""
+        defaults = {"foreach": None, "maximize": False, "differentiable": False, **self.added_later()}
+        for group in state.get("param_groups", ()):
+            for key, value in defaults.items():
+                group.setdefault(key, value)
+            self.check_options(group)
+            for i, p in enumerate(group["params"]):
+                if kept := state["state"].get(p):
+                    self._check_loaded(i, p, kept, group)
+        super().__setstate__(state)
+
+    def _check_loaded(self, i: int, p: Tensor, kept: dict[str, Any], group: Group) -> None:
+        needed = {*self.always_kept, *(("step",) if self.counts_steps else ())}
+        known = needed | set(self.sometimes_kept)
+        if not needed <= set(kept) <= known:
+            raise ValueError(
+                f"the state of parameter {i} holds {sorted(kept)}, but {type(self).__name__} keeps "
+                f"{sorted(known)}; is this the state_dict of another optimizer?"
+            )
+        for name, value in kept.items():
+            if name == "step":
+                if not isinstance(value, Tensor):  # checkpoints of old versions hold a number
+                    kept[name] = self._new_step(p, group).add_(value)
+            elif isinstance(value, Tensor) and value.shape != p.shape:
+                raise ValueError(
+                    f"the state {name!r} of parameter {i} has shape {tuple(value.shape)}, the parameter "
+                    f"{tuple(p.shape)}; is this the state_dict of another model?"
+                )
+
+    @staticmethod
+    def _new_step(p: Tensor, group: Group) -> Tensor:
+        return torch.zeros((), dtype=torch.float32, device=p.device if group.get("capturable") else "cpu")
+
+    # The step.
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step for every parameter that has a gradient.
+
+        ``closure``, if given, evaluates the model again, with gradients; its value is returned.
+        """
+        # When compiled, autograd's bookkeeping must end at the step's edges, as in torch.optim. Only then:
+        # importing torch._dynamo takes two seconds.
+        if torch.compiler.is_compiling():
+            torch._dynamo.graph_break()
+        with torch.set_grad_enabled(self.defaults["differentiable"]):
+            loss = self._step(closure)
+        if torch.compiler.is_compiling():
+            torch._dynamo.graph_break()
+        return loss
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
+        self._check_graph_capture()
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        # Every gradient of every group is checked before anything changes.
+        groups = [(group, [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
+        for group, params in groups:
+            self._check_gradients(params, group)
+        plans = [(group, *self._plan(params, group)) for group, params in groups]
+        try:
+            for group, one_by_one, in_lists in plans:
+                options = _plain(group)
+                for p, state in one_by_one:
+                    self._step_one(p, state, options)
+                for columns in in_lists:
+                    self._step_list(columns, options)
+        except Exception as error:
+            error.add_note(
+                f"{type(self).__name__}.step was under way; parameters and state may have changed."
+            )
+            raise
+        return loss
+
+    def _check_graph_capture(self) -> None:
+        if "capturable" in self.defaults:
+            old, new = "_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check"
+            getattr(self, new if hasattr(self, new) else old)()
+
+    def _check_gradients(self, params: list[Tensor], group: Group) -> None:
+        name = type(self).__name__
+        capturable = group.get("capturable") and not torch.compiler.is_compiling()
+        differentiable = group["differentiable"]
+        for p in params:
+            g = p.grad
+            assert g is not None
+            if g.layout is not torch.strided:
+                if not (self.takes_sparse and g.is_sparse):
+                    raise RuntimeError(
+                        f"{name} does not take gradients of layout {g.layout}; allowed: dense ones. "
+                        "Use SGD, Adagrad or torch.optim.SparseAdam, or build the layer with sparse=False"
+                    )
+                self.check_sparse_gradient(p, group)
+            if g.dtype is not p.dtype:
+                raise RuntimeError(
+                    f"a gradient is {g.dtype}, its parameter {p.dtype}; allowed: the same dtype"
+                )
+            if capturable and p.device.type not in CAPTURABLE_DEVICES:
+                raise RuntimeError(
+                    f"capturable = True, a parameter on {p.device}; allowed: {', '.join(CAPTURABLE_DEVICES)}"
+                )
+            if differentiable and p.is_leaf and p.requires_grad:
+                raise RuntimeError(
+                    "differentiable = True with a parameter that is a leaf and requires grad, which autograd "
+                    "lets nobody change in place; allowed: a clone of it, the gradient in the clone's .grad"
+                )
+
+    def _plan(
+        self, params: list[Tensor], group: Group
+    ) -> tuple[list[tuple[Tensor, State]], list[list[list[Tensor]]]]:
+        """Create missing state; split ``params`` into those stepped one by one and those stepped as lists.
+
+        Lists come as columns: parameters, gradients, steps if counted, then each state that the rule keeps.
+        """
+        names = (*(("step",) if self.counts_steps else ()), *self.kept(group))
+        foreach = _uses_foreach(params, group)
+        one_by_one: list[tuple[Tensor, State]] = []
+        together: list[tuple[Tensor, ...]] = []
+        for p in params:
+            state: dict[str, Any] = self.state[p] if names else {}
+            for name in names:
+                if state.get(name) is None:
+                    created = self._new_step(p, group) if name == "step" else self.initial(name, p, group)
+                    if created is not None:
+                        state[name] = created
+            if foreach and not p.grad.is_sparse and all(name in state for name in names):  # type: ignore[union-attr]
+                together.append((p, p.grad, *(state[name] for name in names)))  # type: ignore[arg-type]
+            else:
+                one_by_one.append((p, state))
+                _check_state(p, state)
+        return one_by_one, _by_device_and_dtype(together)
+
+    def _step_one(self, p: Tensor, state: State, group: Group) -> None:
+        assert p.grad is not None
+        g = -p.grad if group["maximize"] else p.grad
+        if group["differentiable"]:
+            # What autograd has saved of the last step must stay as it was.
+            for name, value in state.items():
+                state[name] = value.clone()
+        t: Any = None
+        if self.counts_steps:
+            t = state["step"]
+            t += 1
+            if not _recorded(group):
+                t = t.item()
+        if self.sees_complex_as_real and p.is_complex():
+            state = {k: _as_real(s) if s.is_complex() else s for k, s in state.items()}
+            p, g = _as_real(p), _as_real(g)
+        self.update(p, g, t, state, group)
+
+    def _step_list(self, columns: list[list[Tensor]], group: Group) -> None:
+        theta, g, *rest = columns
+        t: list[Any] = []
+        if self.counts_steps:
+            steps, *rest = rest
+            # foreach has no kernel for tensors on the CPU and would wrap the 1 anew for each.
+            on_cpu = steps[0].is_cpu and not torch.compiler.is_compiling()
+            torch._foreach_add_(steps, torch.ones(()) if on_cpu else 1)
+            t = list(steps) if _recorded(group) else [step.item() for step in steps]
+        if self.sees_complex_as_real and theta[0].is_complex():
+            theta, g, *rest = ([_as_real(x) for x in column] for column in (theta, g, *rest))
+        state = dict(zip(self.kept(group), rest, strict=True))
+        if group["maximize"]:
+            g = list(torch._foreach_neg(g))
+        self.update_foreach(theta, g, t, state, group)
+
+
+# Pieces of equations that need more than one line because of autograd, graphs or memory.
+
+
+def plus_eps(root: Tensor, eps: float) -> Tensor:
+    """Return ``root + eps``, in the root's memory unless autograd keeps it for the derivative of the root."""
+    return root + eps if root.requires_grad else root.add_(eps)
+
+
+def subtract_ratio_(theta: Tensor, step_size: Any, numerator: Tensor, denominator: Tensor) -> None:
+    """theta <- theta - step_size * numerator / denominator; ``step_size`` may be a recorded tensor."""
+    if isinstance(step_size, Tensor):
+        theta.addcdiv_(numerator, denominator / -step_size)
+    else:
+        theta.addcdiv_(numerator, denominator, value=-step_size)
+
+
+def subtract_ratio_foreach_(
+    theta: list[Tensor], step_sizes: list[Any], numerator: list[Tensor], denominator: list[Tensor]
+) -> None:
+    """The same for lists, with a step size for each; overwrites the denominator."""
+    if isinstance(step_sizes[0], Tensor):
+        torch._foreach_div_(denominator, torch._foreach_neg(step_sizes))
+        torch._foreach_addcdiv_(theta, numerator, denominator)
+    else:
+        torch._foreach_addcdiv_(theta, numerator, denominator, [-s for s in step_sizes])
+
+
+def add_l2_foreach(g: list[Tensor], theta: list[Tensor], group: Group) -> list[Tensor]:
+    """Return g + weight_decay * theta, never in the memory of a parameter's own gradient."""
+    if group["maximize"]:  # then g is our negated copy
+        torch._foreach_add_(g, theta, alpha=group["weight_decay"])
+        return g
+    return list(torch._foreach_add(g, theta, alpha=group["weight_decay"]))
+
+
+# Helpers of the base.
+
+
+def _check_number(name: str, value: object, interval: Interval) -> None:
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise ValueError(
+                f"{name} is a tensor of shape {tuple(value.shape)}; allowed: a number, or one element"
+            )
+        value = value.item()
+    _check.real(name, value, **interval)
+
+
+def _check_betas(betas: object, interval: Interval) -> None:
+    if not (isinstance(betas, Sequence) and len(betas) == 2):
+        raise TypeError(f"betas = {betas!r} is not a pair of numbers; allowed: (beta1, beta2)")
+    for i, beta in enumerate(betas):
+        _check_number(f"betas[{i}]", beta, interval)
+    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+        raise ValueError(f"betas = {betas!r} is a number and a tensor; allowed: two numbers or two tensors")
+
+
+def _check_state(p: Tensor, state: State) -> None:
+    for name, value in state.items():
+        if name != "step" and (value.dtype is not p.dtype or value.device != p.device):
+            raise RuntimeError(
+                f"the state {name!r} is {value.dtype} on {value.device}, its parameter {p.dtype} on {p.device}; "
+                "move and cast a model before building its optimizer, or load the optimizer's own state_dict"
+            )
+
+
+def _recorded(group: Group) -> bool:
+    """Whether autograd, a CUDA graph or the compiler records the step: then numbers must stay tensors."""
+    return bool(group.get("capturable") or group["differentiable"] or torch.compiler.is_compiling())
+
+
+def _plain(group: Group) -> Group:
+    """Return the group with tensors among its options as floats, or as 0-d tensors where recorded."""
+    if not any(isinstance(x, Tensor) for x in (*group.values(), *group.get("betas", ()))):
+        return group
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return x.reshape(()) if _recorded(group) else x.item()
+        return x
+
+    options = {key: plain(value) for key, value in group.items()}
+    if "betas" in group:
+        options["betas"] = tuple(plain(beta) for beta in group["betas"])
+    return options
+
+
+def _uses_foreach(params: list[Tensor], group: Group) -> bool:
+    """Decide as torch.optim: None means lists for plain tensors on devices with multi-tensor kernels."""
+    if isinstance(group.get("betas", (0.0,))[0], Tensor):
+        return False
+    if group["foreach"] is not None:
+        return bool(group["foreach"])
+    if group["differentiable"] or (isinstance(group["lr"], Tensor) and not group.get("capturable")):
+        return False
+    devices = _get_foreach_kernels_supported_devices()
+    native = (Tensor, torch.nn.Parameter)
+    return all(type(p) in native and p.device.type in devices for p in params)
+
+
+def _by_device_and_dtype(rows: list[tuple[Tensor, ...]]) -> list[list[list[Tensor]]]:
+    """Turn rows (parameter, gradient, state...) into grouped columns; RuntimeError where a row disagrees."""
+    if not rows:
+        return []
+    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    if torch.compiler.is_compiling():  # the compiler groups by itself
+        return [columns]
+    return [tensors for tensors, _ in _group_tensors_by_device_and_dtype(columns).values()]  # type: ignore[misc]
+
+
+def _as_real(x: Tensor) -> Tensor:
+    return torch.view_as_real(x.resolve_conj())

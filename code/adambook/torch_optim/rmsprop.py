@@ -1,0 +1,140 @@
+"""RMSProp, plain, centred and with momentum, as a torch.optim.Optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from adambook.torch_optim.base import (
+    FROM_0_BELOW_1,
+    NOT_NEGATIVE,
+    Group,
+    Interval,
+    Lists,
+    Optimizer,
+    State,
+    add_l2_foreach,
+    plus_eps,
+    subtract_ratio_,
+    subtract_ratio_foreach_,
+)
+
+
+class RMSprop(Optimizer):
+    """RMSProp: divide by the root of an average of recent squared gradients (torch.optim.RMSprop).
+
+        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        v_t = beta v_{t-1} + (1 - beta) g_t^2
+        s_t = v_t,  or v_t - n_t^2 with n_t = beta n_{t-1} + (1 - beta) g_t  if centered
+        theta_t = theta_{t-1} - alpha g_t / (sqrt(s_t) + epsilon)                           if mu = 0
+        b_t = mu b_{t-1} + g_t / (sqrt(s_t) + epsilon),  theta_t = theta_{t-1} - alpha b_t  if mu > 0
+
+    alpha is ``lr``, mu ``momentum``, lambda ``weight_decay``, epsilon ``eps``; beta is torch's ``alpha``.
+    Keeps ``step``, ``square_avg`` (v), ``grad_avg`` (n) if centered and ``momentum_buffer`` (b) if mu > 0.
+
+    Shapes and dtypes: any dense.
+    Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.
+    Source: Tieleman and Hinton (2012), lecture 6e, slide 29; centred: Graves (2013), equations 38 to 41.
+    """
+
+    allowed: ClassVar[Mapping[str, Interval]] = {
+        "lr": NOT_NEGATIVE,
+        "alpha": FROM_0_BELOW_1,
+        "eps": NOT_NEGATIVE,
+        "weight_decay": NOT_NEGATIVE,
+        "momentum": NOT_NEGATIVE,
+    }
+    always_kept = ("square_avg",)
+    sometimes_kept = ("momentum_buffer", "grad_avg")
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def added_later(self) -> dict[str, Any]:
+        return {"momentum": 0, "centered": False, "capturable": False}
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
+        return ("square_avg", *momentum, *(("grad_avg",) if group["centered"] else ()))
+
+    def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
+        lr, beta, mu, weight_decay = (group[k] for k in ("lr", "alpha", "momentum", "weight_decay"))
+        v = state["square_avg"]
+        # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        if weight_decay != 0:
+            g = g.add(theta, alpha=weight_decay)
+        # v_t = beta v_{t-1} + (1 - beta) g_t^2
+        v.mul_(beta).addcmul_(g, g, value=1 - beta)
+        if group["centered"]:
+            # n_t = beta n_{t-1} + (1 - beta) g_t,  s_t = v_t - n_t^2
+            n = state["grad_avg"].lerp_(g, 1 - beta)
+            root = v.addcmul(n, n, value=-1).sqrt_()
+        else:
+            root = v.sqrt()
+        denominator = plus_eps(root, group["eps"])
+        if mu > 0:
+            # b_t = mu b_{t-1} + g_t / (sqrt(s_t) + epsilon),  theta_t = theta_{t-1} - alpha b_t
+            b = state["momentum_buffer"].mul_(mu).addcdiv_(g, denominator)
+            if isinstance(lr, Tensor):
+                theta.sub_(lr * b)
+            else:
+                theta.add_(b, alpha=-lr)
+        else:
+            # theta_t = theta_{t-1} - alpha g_t / (sqrt(s_t) + epsilon)
+            subtract_ratio_(theta, lr, g, denominator)
+
+    def update_foreach(
+        self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
+    ) -> None:
+        lr, beta, mu = group["lr"], group["alpha"], group["momentum"]
+        v = state["square_avg"]
+        if group["weight_decay"] != 0:
+            g = add_l2_foreach(g, theta, group)
+        torch._foreach_mul_(v, beta)
+        torch._foreach_addcmul_(v, g, g, value=1 - beta)
+        if group["centered"]:
+            n = state["grad_avg"]
+            torch._foreach_lerp_(n, g, 1 - beta)
+            denominator = list(torch._foreach_addcmul(v, n, n, value=-1))
+            torch._foreach_sqrt_(denominator)
+        else:
+            denominator = list(torch._foreach_sqrt(v))
+        torch._foreach_add_(denominator, group["eps"])
+        if mu > 0:
+            b = state["momentum_buffer"]
+            torch._foreach_mul_(b, mu)
+            torch._foreach_addcdiv_(b, g, denominator)
+            if isinstance(lr, Tensor):
+                torch._foreach_sub_(theta, torch._foreach_mul(b, lr))
+            else:
+                torch._foreach_add_(theta, b, alpha=-lr)
+        else:
+            subtract_ratio_foreach_(theta, [lr] * len(theta), g, denominator)

@@ -1,0 +1,135 @@
+"""SGD with momentum and Nesterov's acceleration, as a torch.optim.Optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from adambook.torch_optim.base import (
+    ANY,
+    NOT_NEGATIVE,
+    Group,
+    Interval,
+    Lists,
+    Optimizer,
+    State,
+    add_l2_foreach,
+)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum (torch.optim.SGD).
+
+        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        b_1 = g_1,  b_t = mu b_{t-1} + (1 - tau) g_t
+        theta_t = theta_{t-1} - alpha b_t                       momentum
+        theta_t = theta_{t-1} - alpha (g_t + mu b_t)            with nesterov
+        theta_t = theta_{t-1} - alpha g_t                       if mu = 0
+
+    alpha is ``lr``, mu ``momentum``, tau ``dampening``, lambda ``weight_decay``.
+    Keeps ``momentum_buffer`` (b) if mu > 0.
+
+    Shapes and dtypes: any; takes sparse gradients (without weight decay).
+    Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.
+    Source: Polyak (1964), equation 9; Sutskever et al. (2013), equations 3 and 4, with alpha outside b.
+    """
+
+    allowed: ClassVar[Mapping[str, Interval]] = {
+        "lr": NOT_NEGATIVE,
+        "momentum": NOT_NEGATIVE,
+        "dampening": ANY,
+        "weight_decay": NOT_NEGATIVE,
+    }
+    sometimes_kept = ("momentum_buffer",)
+    counts_steps = False
+    takes_sparse = True
+    sees_complex_as_real = False  # the rule is linear in g
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float | Tensor = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    @classmethod
+    def check_options(cls, group: Any) -> None:
+        super().check_options(group)
+        if group.get("nesterov") and (group["momentum"] == 0 or group["dampening"] != 0):
+            raise ValueError(
+                f"nesterov = True with momentum = {group['momentum']}, dampening = {group['dampening']}; "
+                "allowed: 0 < momentum, dampening = 0"
+            )
+
+    def added_later(self) -> dict[str, Any]:
+        return {"nesterov": False, "fused": None}
+
+    def kept(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+
+    def initial(self, name: str, p: Tensor, group: Group) -> None:
+        return None  # the first buffer is the first gradient
+
+    def check_sparse_gradient(self, p: Tensor, group: Group) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError(
+                f"SGD: weight_decay = {group['weight_decay']} with a sparse gradient; allowed: 0"
+            )
+
+    def update(self, theta: Tensor, g: Tensor, t: None, state: State, group: Group) -> None:
+        lr, mu, tau, weight_decay = (group[k] for k in ("lr", "momentum", "dampening", "weight_decay"))
+        # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
+        if weight_decay != 0:
+            g = g.add(theta, alpha=weight_decay)
+        # b_1 = g_1,  b_t = mu b_{t-1} + (1 - tau) g_t
+        if mu != 0:
+            b = state.get("momentum_buffer")
+            if b is None:
+                b = state["momentum_buffer"] = g.clone()
+            else:
+                b.mul_(mu).add_(g, alpha=1 - tau)
+            g = g.add(b, alpha=mu) if group["nesterov"] else b
+        # theta_t = theta_{t-1} - alpha b_t
+        if isinstance(lr, Tensor):
+            theta.sub_(lr * g)
+        else:
+            theta.add_(g, alpha=-lr)
+
+    def update_foreach(
+        self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
+    ) -> None:
+        lr, mu, tau, weight_decay = (group[k] for k in ("lr", "momentum", "dampening", "weight_decay"))
+        if weight_decay != 0:
+            g = add_l2_foreach(g, theta, group)
+        if mu != 0:
+            b = state["momentum_buffer"]
+            torch._foreach_mul_(b, mu)
+            torch._foreach_add_(b, g, alpha=1 - tau)
+            g = list(torch._foreach_add(g, b, alpha=mu)) if group["nesterov"] else b
+        if isinstance(lr, Tensor):
+            torch._foreach_sub_(theta, torch._foreach_mul(g, lr))
+        else:
+            torch._foreach_add_(theta, g, alpha=-lr)
