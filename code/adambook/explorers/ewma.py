@@ -9,6 +9,7 @@ import numpy as np
 
 from adambook import moments
 from adambook._check import Array
+from adambook.explorers._noise import normals
 from adambook.explorers.base import Explorer, Hidden, Slider, Steps, count, fixed, short
 from adambook.figures import MUTED, color
 
@@ -16,21 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HORIZON, RUNS, MEAN = 100, 1000, 1.0
-
-
-def normals(seed: int, n: int) -> Array:
-    """Standard normals, number k a function of the seed and k: the same ones as in the page (lib/random.ts)."""
-
-    def uniform(k: Array) -> Array:
-        with np.errstate(over="ignore"):
-            a = np.uint32(seed) + (k + np.uint32(1)) * np.uint32(0x6D2B79F5)
-            t = (a ^ (a >> np.uint32(15))) * (np.uint32(1) | a)
-            t = (t + (t ^ (t >> np.uint32(7))) * (np.uint32(61) | t)) ^ t
-        return (t ^ (t >> np.uint32(14))) / 4294967296
-
-    k = np.arange(2 * n, dtype=np.uint32)
-    u, v = uniform(k[0::2]), uniform(k[1::2])
-    return np.asarray(np.sqrt(-2 * np.log(1 - u)) * np.cos(2 * pi * v))
 
 
 class EWMAExplorer(Explorer):

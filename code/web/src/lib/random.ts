@@ -1,4 +1,4 @@
-/** Reproducible noise: number k of a seed is a function of both, the same in Python (adambook/explorers/ewma.py). */
+/** Reproducible noise: number k of a seed is a function of both, the same in Python (adambook/explorers/_noise.py). */
 
 /** mulberry32, read at place k instead of step by step. */
 export function uniform(seed: number, k: number): number {
