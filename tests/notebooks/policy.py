@@ -186,12 +186,12 @@ def numbers_are_held(notebook: Notebook) -> Iterator[str]:
     excepted = []
     for cell in notebook.prose:
         written = {str(number) for number in decimals(cell.source)}
-        for number, reason in _exceptions(cell).items():
-            excepted.append(number)
-            if number not in written:
-                yield f"{notebook.where(cell)}: {number} is excepted but does not occur"
+        for exception, reason in _exceptions(cell).items():
+            excepted.append(exception)
+            if exception not in written:
+                yield f"{notebook.where(cell)}: {exception} is excepted but does not occur"
             if not str(reason).strip():
-                yield f"{notebook.where(cell)}: {number} is excepted without a reason"
+                yield f"{notebook.where(cell)}: {exception} is excepted without a reason"
     if len(excepted) > MAX_DEFINED:
         yield f"{len(excepted)} numbers excepted ({', '.join(excepted)}); at most {MAX_DEFINED}"
 
@@ -259,14 +259,15 @@ _OUTPUT_NUMBER = re.compile(rf"(?<![\w.]){_INTEGER}(?:\.\d*)?(?:e[-+]?\d+)?", re
 #: A number after one of these names a place or a version, no quantity.
 _NAMES = re.compile(
     r"(?:\b(?:sections?|sec\.|chapters?|figures?|fig\.|tables?|equations?|eqs?\.|appendix|lemma"
-    r"|theorem|corollary|proposition|algorithm|exercises?|python|version|CC BY)[\s~]*\(?|§\s*|arXiv:\s*)$",
+    r"|theorem|corollary|proposition|algorithm|exercises?|python|version|CC BY)[\s~]*\(?"
+    r"|§\s*|arXiv:\s*|\\tag\{)$",
     flags=re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True)
 class Decimal:
-    """A decimal number of the prose: as it is written, what it is worth, how far rounding may have moved it."""
+    """A decimal number of the prose: as written, what it is worth, how far rounding may have moved it."""
 
     written: str
     value: float
@@ -339,7 +340,7 @@ def _cell_values(cell: NotebookNode) -> Iterator[float]:
 
 def _constant(node: ast.AST) -> float | None:
     """The value of a literal, or of one operation on two literals such as 1 - 0.9."""
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value is not True:
         return float(node.value)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         left, right = _constant(node.left), _constant(node.right)
