@@ -340,8 +340,8 @@ def _cell_values(cell: NotebookNode) -> Iterator[float]:
 
 def _constant(node: ast.AST) -> float | None:
     """The value of a literal, or of one operation on two literals such as 1 - 0.9."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value is not True:
-        return float(node.value)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return None if isinstance(node.value, bool) else float(node.value)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         left, right = _constant(node.left), _constant(node.right)
         if left is not None and right is not None and not (right == 0 and isinstance(node.op, ast.Div)):
