@@ -1,0 +1,16 @@
+"""The book's Sphinx extension: what makes the site work alone, and what depends on where it is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from . import figures, offline, pages, publish, status
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect every part to the build."""
+    for part in (offline, pages, figures, publish, status):
+        part.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
