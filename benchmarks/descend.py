@@ -1,6 +1,7 @@
 """How fast `descend` runs 10,000 descents at once, as ratios in one run.
 
-Rivals: a loop over torch.optim (timed on a few runs and scaled up), and optax under jit, scan and vmap, recording the same.
+Rivals: a loop over torch.optim (timed on a few runs and scaled up), and optax under jit, scan and vmap,
+recording the same.
 Run: python benchmarks/descend.py [--record]   (optax is measured where it is installed)
 """
 
@@ -18,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from adambook.descent import descend
 from adambook.numpy_optim import Adam
 from adambook.objectives import Rosenbrock
@@ -81,6 +81,26 @@ def optax_descent(record: str) -> Callable[[np.ndarray], Any] | None:
     return lambda starts: jax.block_until_ready(compiled(starts))
 
 
+def compare(record: str, starts: np.ndarray, loop: float) -> dict[str, Any]:
+    """Return one row: the seconds of `descend` keeping ``record``, and how many times slower the rivals are."""
+
+    def ours() -> np.ndarray:
+        return descend(Adam(lr=LR), Rosenbrock(), starts, STEPS, record=record).final
+
+    rival = optax_descent(record)
+    row: dict[str, Any] = {"record": record}
+    if rival is None:
+        mine = statistics.median(seconds(ours) for _ in range(5))
+    else:
+        np.testing.assert_allclose(rival(starts)[0], ours(), rtol=1e-6)
+        pairs = [(seconds(ours), seconds(lambda: rival(starts))) for _ in range(5)]
+        mine = statistics.median(a for a, _ in pairs)
+        row["descend / optax"] = round(statistics.median(a / b for a, b in pairs), 2)
+    row |= {"descend, s": round(mine, 3), "torch loop / descend": round(loop / mine)}
+    print(row)
+    return row
+
+
 def main() -> None:
     """Measure, print, and with --record write benchmarks/recorded/descend.json."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -93,29 +113,7 @@ def main() -> None:
     np.testing.assert_allclose(
         torch_loop(starts[:3]), descend(Adam(lr=LR), Rosenbrock(), starts[:3], STEPS).final, rtol=1e-8
     )
-    rows = []
-    for kept in ("last", "loss", "all"):
-        rival = optax_descent(kept)
-        if rival is not None:
-            np.testing.assert_allclose(
-                rival(starts)[0],
-                descend(Adam(lr=LR), Rosenbrock(), starts, STEPS, record="last").final,
-                rtol=1e-6,
-            )
-        pairs = []
-        for _ in range(5):
-            ours = seconds(lambda: descend(Adam(lr=LR), Rosenbrock(), starts, STEPS, record=kept))
-            pairs.append((ours, seconds(lambda: rival(starts)) if rival else float("nan")))
-        ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-        rows.append(
-            {
-                "record": kept,
-                "descend, s": round(ours, 3),
-                "torch loop / descend": round(loop / ours),
-                "descend / optax": round(statistics.median(a / b for a, b in pairs), 2) if rival else None,
-            }
-        )
-        print(rows[-1])
+    rows = [compare(record, starts, loop) for record in ("last", "loss", "all")]
     result = {
         "title": f"{RUNS:,} descents of {STEPS} steps at once (Adam on Rosenbrock, float64)",
         "command": "python benchmarks/descend.py --record",
