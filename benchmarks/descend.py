@@ -82,7 +82,7 @@ def optax_descent(record: str) -> Callable[[np.ndarray], Any] | None:
 
 
 def compare(record: str, starts: np.ndarray, loop: float) -> dict[str, Any]:
-    """Return one row: the seconds of `descend` keeping ``record``, and how many times slower the rivals are."""
+    """Return one row: the seconds of `descend` keeping ``record``, and the ratios to the rivals."""
 
     def ours() -> np.ndarray:
         return descend(Adam(lr=LR), Rosenbrock(), starts, STEPS, record=record).final
