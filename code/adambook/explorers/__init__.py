@@ -1,8 +1,19 @@
 """Live figures: ipywidgets controls linked in the browser to one drawing each. They need no kernel."""
 
+from .adagrad_squares import AdagradSquares
 from .conditioning import ConditioningExplorer
+from .counterexample import Counterexample
+from .effective_step import EffectiveStep
 from .ewma import EWMAExplorer
 from .mgf import MGFExplorer
 from .microscope import Microscope
 
-__all__ = ["ConditioningExplorer", "EWMAExplorer", "MGFExplorer", "Microscope"]
+__all__ = [
+    "AdagradSquares",
+    "ConditioningExplorer",
+    "Counterexample",
+    "EWMAExplorer",
+    "EffectiveStep",
+    "MGFExplorer",
+    "Microscope",
+]

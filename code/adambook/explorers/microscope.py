@@ -52,11 +52,11 @@ class Microscope(Explorer):
     height = 6.0
 
     sequence = Choice("constant", SEQUENCES, "gradients")
-    t = Steps(12, 1, STEPS, "step t", play=True, interval=250)
+    lr = Slider(0.001, 1e-4, 1.0, 0.1, "step size α", format=".2g", log=True)
     beta1 = Slider(0.9, 0.0, 0.99, 0.01, "decay β₁")
     beta2 = Slider(0.999, 0.9, 0.9995, 0.0005, "decay β₂", format=".4f")
-    lr = Slider(0.001, 1e-4, 1.0, 0.1, "step size α", format=".2g", log=True)
     correction = Switch(True, "bias correction")
+    t = Steps(12, 1, STEPS, "step t", play=True, interval=250)
 
     def trajectory(self) -> Record:
         """The gradient, the moments, their corrected forms and the step, for every t."""

@@ -102,9 +102,9 @@ function draw(stage: Stage<Values>, values: Values): string {
   let top = 0, last: ReturnType<typeof panel> | undefined;
   rows(values, r).forEach((row, k) => {
     const end = k === 3, cell: Box = { x: 0, y: top, width: chartWidth, height: end ? LAST : CHART };
-    const all = row.lines.flatMap((l) => l.values), domain = room(k === 3 ? [...all, 1] : all, k === 3 ? 0.22 : 0.08);
+    const all = row.lines.flatMap((l) => l.values), domain = room(k === 3 ? [...all, 1] : all, k === 3 ? 0.36 : 0.08);
     const p = panel(cell, { domain: [0, STEPS], label: end ? "step t" : undefined, ticks: end ? [1, 10, 20, 30, 40, 50, 60] : [] },
-      { domain, label: row.title }, { left: 44, right: 36, top: 22, bottom: end ? 36 : 8 });
+      { domain, label: row.title, ticks: k === 3 && domain[1] - domain[0] < 4 ? [-1, 0, 1] : undefined }, { left: 44, right: 36, top: 22, bottom: end ? 36 : 8 });
     const heights = spread(row.lines.map((l) => p.y(l.values[STEPS - 1])), 15, p.box.y + 4, p.box.y + p.box.height);
     kids.push(p.axes, rule(p, "x", t, undefined, ""));
     if (k === 3) for (const level of [1, -1]) if (level > domain[0] && level < domain[1]) kids.push(rule(p, "y", level));
@@ -121,7 +121,7 @@ function draw(stage: Stage<Values>, values: Values): string {
       if (sizes[peak] > 1.2) {
         const value = row.lines[0].values[peak], x = p.x(peak + 1), left = peak < 9;
         kids.push(dot(x, p.y(value), "AdamW", 3.5),
-          label(left ? x - 4 : x, p.y(value) + (value < 0 ? 19 : -10), `${fixed(value)} α at t = ${peak + 1}`, "AdamW", left ? "start" : peak > 50 ? "end" : "middle"));
+          label(left ? x - 4 : x, p.y(value) + (value < 0 ? 17 : -10), `${fixed(value)} α at t = ${peak + 1}`, "AdamW", left ? "start" : peak > 50 ? "end" : "middle"));
       }
     }
     const x = narrow ? 8 : chartWidth + 12;
