@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
-from math import inf, isfinite, isnan, log10
+from math import floor, inf, isfinite, isnan, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,14 +50,21 @@ class Slider(t.TraitType[float, float]):
         return float(value)
 
     def unwire(self, value: Any) -> Any:
-        """The browser computes 10**x, which may leave the range by a rounding."""
-        return min(max(value, self.low), self.high)
+        """Sliders count in binary and compute 10**x: undo the last digits, which may leave the range."""
+        return min(max(float(f"{value:.12g}"), self.low), self.high)
+
+    def state(self, value: float) -> dict[str, float]:
+        """The control's value and ends. A slider steps from its lower end: the ends make the value one of its steps,
+        since the browser would otherwise move it to the nearest one."""
+        low, high, at = (log10(v) if self.log else v for v in (self.low, self.high, value))
+        start = at - self.step * floor((at - low) / self.step + 1e-9)
+        end = start + self.step * floor((high - start) / self.step + 1e-9)
+        return {"min": start, "max": end, "value": value}
 
     def control(self, value: float, width: str) -> w.Widget:
-        shared = dict(value=value, step=self.step, description=self.label, readout_format=self.format, **_row(width))
-        if self.log:
-            return w.FloatLogSlider(base=10, min=log10(self.low), max=log10(self.high), **shared)
-        return w.FloatSlider(min=self.low, max=self.high, **shared)
+        kind = w.FloatLogSlider if self.log else w.FloatSlider
+        options = {**self.state(value), "step": self.step, "readout_format": self.format}
+        return kind(description=self.label, **options, **_row(width))
 
 
 class Steps(Slider):
@@ -87,6 +94,9 @@ class Steps(Slider):
             value=value, min=self.low, max=self.high, step=self.step, description=self.label, **_row(width)
         )
 
+    def state(self, value: float) -> dict[str, float]:
+        return {"value": value}
+
 
 class Choice(t.TraitType[str, str]):
     """One of a few names. The drawing receives its index: a menu's ``value`` exists in Python only."""
@@ -106,6 +116,9 @@ class Choice(t.TraitType[str, str]):
 
     def unwire(self, value: Any) -> str:
         return self.options[value]
+
+    def state(self, value: str) -> dict[str, int]:
+        return {"index": self.wire(value)}
 
     def control(self, value: str, width: str) -> w.Widget:
         kind = w.ToggleButtons if self.buttons else w.Dropdown
@@ -131,6 +144,9 @@ class Switch(t.TraitType[bool, bool]):
         return bool(value)
 
     unwire = wire
+
+    def state(self, value: bool) -> dict[str, bool]:
+        return {"value": value}
 
     def control(self, value: bool, width: str) -> w.Widget:
         return w.Checkbox(value=value, description=self.label, **_row(width))
@@ -236,7 +252,10 @@ class Explorer(w.VBox):
         if getattr(self.canvas, name) != wired:
             setattr(self.canvas, name, wired)
         if not self._from_browser and name in self.controls:  # echoing to the control would make it jitter
-            setattr(self.controls[name], self.parameters()[name].link, wired)
+            control = self.controls[name]
+            with control.hold_sync():
+                for key, value in self.parameters()[name].state(change.new).items():
+                    setattr(control, key, value)
 
     def _pull(self, change: Any) -> None:
         """A value set in the browser becomes the explorer's."""

@@ -5,10 +5,10 @@ const STEPS = Array.from({ length: HORIZON }, (_, i) => i + 1);
 
 function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
   const { beta, t, sigma } = values, [cell] = stage.cells;
-  const side = Math.max(84, Math.min(150, cell.width * 0.2)), gap = 16, below = 132;
+  const side = Math.max(84, Math.min(150, cell.width * 0.2)), gap = 16, below = 140;
   const upper: Box = { ...cell, width: cell.width - side - gap, height: cell.height - below };
   const margin: Box = { x: cell.x + cell.width - side, y: cell.y, width: side, height: upper.height };
-  const lower: Box = { ...upper, y: cell.y + upper.height, height: below };
+  const lower: Box = { ...upper, y: cell.y + upper.height + 8, height: below - 8 };
 
   // The stream, its average, and the average corrected.
   const g = signal(values.seed, sigma), m = ewma(g, beta), corrected = m.map((v, i) => v / (1 - beta ** (i + 1)));
@@ -53,7 +53,8 @@ function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
     el("text", { class: "ab-note", x: px(roomLeft ? b.x(from) - 7 : b.x(t + 0.5) + 7), y: px(h + 4), "text-anchor": roomLeft ? "end" : "start" }, windowText),
     c.axes, rule(c, "y", MEAN),
     clip(c.box, el("path", { class: "ab-bar ab-faint", d: `M${px(c.x(0))},${px(c.y.range[0])}${heap}H${px(c.x(0))}Z`, ...hue("first") }), line(bell)),
-    el("text", { class: "ab-tick", x: c.box.x, y: c.box.y + c.box.height + 17 }, stage.width < 560 ? "1,000 runs" : "1,000 runs, predicted"),
+    el("text", { class: "ab-key", x: c.box.x, y: c.box.y + c.box.height + 17, ...hue("first") }, "1,000 runs"),
+    ...(stage.width < 560 ? [] : [el("text", { class: "ab-key", x: c.box.x + c.box.width, y: c.box.y + c.box.height + 17, "text-anchor": "end" }, "predicted")]),
   );
   return summary(values, sample);
 }

@@ -60,7 +60,10 @@ export function log(domain: Interval, range: Interval): Scale {
       for (let k = Math.ceil(first / stride) * stride; k <= last; k += stride) out.push(10 ** k);
       return out;
     },
-    labels: (ticks: number[]) => ticks.map((t) => { const k = Math.round(to(t)); return k >= -2 && k <= 3 ? String(+t.toPrecision(3)) : power(k); }),
+    labels: (ticks: number[]) => {
+      const plain = ticks.every((t) => t >= 0.0099 && t <= 1001);
+      return ticks.map((t) => (plain || t === 1 ? String(+t.toPrecision(3)) : power(Math.round(to(t)))));
+    },
   });
 }
 
@@ -121,7 +124,7 @@ export const clip = ({ x, y, width, height }: Box, ...kids: Kid[]): SVGElement =
 
 /**
  * A pair of axes in `cell`. The y label stands level above its axis, so that nobody has to tilt the head.
- * `square` gives both axes the same scale, by widening one domain.
+ * `square` is for maps: both axes get the same scale, by widening one domain, and no grid.
  */
 export function panel(cell: Box, xAxis: Axis, yAxis: Axis, margins: Partial<Margins> = {}, square = false): Panel {
   const m = { ...MARGINS, ...margins };
@@ -134,12 +137,14 @@ export function panel(cell: Box, xAxis: Axis, yAxis: Axis, margins: Partial<Marg
   const across = xAxis.ticks ?? x.ticks(Math.max(2, Math.round(box.width / 70))), up = yAxis.ticks ?? y.ticks(Math.max(2, Math.round(box.height / 45)));
   const acrossText = x.labels(across), upText = y.labels(up);
   up.forEach((t, i) => axes.append(
-    el("line", { class: "ab-grid", x1: box.x, x2: box.x + box.width, y1: px(y(t)), y2: px(y(t)) }),
+    square ? el("line", { class: "ab-mark", x1: box.x - 4, x2: box.x, y1: px(y(t)), y2: px(y(t)) })
+      : el("line", { class: "ab-grid", x1: box.x, x2: box.x + box.width, y1: px(y(t)), y2: px(y(t)) }),
     el("text", { class: "ab-tick", x: box.x - 7, y: px(y(t) + 4), "text-anchor": "end" }, upText[i])));
   across.forEach((t, i) => axes.append(
     el("line", { class: "ab-mark", x1: px(x(t)), x2: px(x(t)), y1: bottom, y2: bottom + 4 }),
     el("text", { class: "ab-tick", x: px(x(t)), y: bottom + 17, "text-anchor": "middle" }, acrossText[i])));
   axes.append(el("line", { class: "ab-mark", x1: box.x, x2: box.x + box.width, y1: bottom, y2: bottom }));
+  if (square) axes.append(el("line", { class: "ab-mark", x1: box.x, x2: box.x, y1: box.y, y2: bottom }));
   if (xAxis.label) axes.append(el("text", { class: "ab-axis", x: box.x + box.width / 2, y: bottom + 35, "text-anchor": "middle" }, xAxis.label));
   if (yAxis.label) axes.append(el("text", { class: "ab-axis", x: cell.x, y: cell.y + 13 }, yAxis.label));
   return { x, y, box, axes };
