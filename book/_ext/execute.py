@@ -20,7 +20,7 @@ CELL_SECONDS = 180
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    return nbformat.read(path, as_version=4)
 
 
 def execute(path: Path) -> ExecutionResult:
