@@ -174,3 +174,29 @@ def learning_rate_rows(ax: Axes, results: dict[str, Any], ylabel: str = "final t
         ax.plot(result.lrs[best], mean[best], "o", mfc="none", mec=color(name), markersize=10, mew=1.4)
     ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\alpha$", ylabel=ylabel)
     label_lines(ax)
+
+
+# In the prose's spelling: year, the colour's name, parents, place in the picture.
+FAMILY: dict[str, tuple[int, str, tuple[str, ...], tuple[float, float]]] = {
+    "SGD": (1951, "SGD", (), (0, 0)),
+    "Momentum": (1964, "Momentum", ("SGD",), (1, 0.6)),
+    "Nesterov": (1983, "Nesterov", ("Momentum",), (2, 1.1)),
+    "AdaGrad": (2011, "Adagrad", ("SGD",), (1, -0.6)),
+    "RMSProp": (2012, "RMSprop", ("AdaGrad",), (2, -0.6)),
+    "Adam": (2014, "Adam", ("RMSProp", "Momentum"), (3, 0)),
+    "AdamW": (2017, "AdamW", ("Adam",), (4, 0.6)),
+    "AMSGrad": (2018, "AMSGrad", ("Adam",), (4, -0.6)),
+}
+
+
+def family_tree(ax: Axes) -> None:
+    """Draw who grew out of whom, with years, from left to right."""
+    for name, (year, hue, parents, (x, y)) in FAMILY.items():
+        for parent in parents:
+            px, py = FAMILY[parent][3]
+            arrow = {"arrowstyle": "-|>", "color": MUTED, "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (x - 0.38, y), (px + 0.38, py), arrowprops=arrow)
+        ax.text(x, y + 0.02, name, color=color(hue), ha="center", va="bottom", fontsize=11.5, weight="bold")
+        ax.text(x, y - 0.05, str(year), color=MUTED, ha="center", va="top", fontsize=9)
+    ax.set(xlim=(-0.5, 4.5), ylim=(-0.95, 1.45))
+    ax.axis("off")
