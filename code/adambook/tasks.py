@@ -32,7 +32,10 @@ CHUNK = 65_536
 
 
 class Evaluation(NamedTuple):
-    """Mean cross-entropy and share of wrong answers on the whole training and test parts, each ``(...)``."""
+    """Mean cross-entropy and share of wrong answers on the whole training and test parts, each ``(...)``.
+
+    ``train_loss`` is the objective: it includes the penalty of a task with ``l2``.
+    """
 
     train_loss: Array
     test_loss: Array
@@ -92,8 +95,8 @@ class Network(Task):
 
     ``batch`` rows make a mini-batch: each epoch is a new order of the rows, and rows that fill no batch are
     left out of it. ``batch=None`` takes all rows at each step. With ``relabel_every=k`` the classes change
-    their names at random every k steps (the first k steps keep the true ones). ``dtype`` is that of ``start``
-    and of the data.
+    their names at random every k steps (the first k steps keep the true ones). ``l2`` adds the penalty
+    :math:`\frac{\lambda}{2} \|\theta\|^2` to the loss. ``dtype`` is that of ``start`` and of the data.
     """
 
     kind = "network"
@@ -109,6 +112,7 @@ class Network(Task):
         batch: int | None = None,
         seeds: int | Iterable[int] = 0,
         relabel_every: int | None = None,
+        l2: float = 0.0,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         self.data = data
@@ -116,6 +120,7 @@ class Network(Task):
         self.batch = None if batch is None else whole("batch", batch, 1, self.rows)
         self.activation = choice("activation", activation, ("relu", "tanh"))
         self.relabel_every = None if relabel_every is None else whole("relabel_every", relabel_every, 1)
+        self.l2 = real("l2", l2, 0)
         self.dtype = floats("dtype", np.zeros((), dtype)).dtype
         widths = [len(data.features), *(whole("hidden", width, 1) for width in hidden), len(data.classes)]
         self.sizes = list(zip(widths[1:], widths[:-1], strict=True))
@@ -155,7 +160,7 @@ class Network(Task):
         with np.errstate(all="ignore"):
             train = self._evaluate(theta, self._x, self.data.y_train, t)
             test = self._evaluate(theta, self._full(self.data.x_test), self.data.y_test, t)
-        return Evaluation(train[0], test[0], train[1], test[1])
+            return Evaluation(train[0] + self._penalty(theta), test[0], train[1], test[1])
 
     def _seed(self, seeds: int | Iterable[int]) -> None:
         super()._seed(seeds)
@@ -223,7 +228,7 @@ class Network(Task):
             z = self._forward(theta, x, t)[-1]
             z -= z.max(axis=-2, keepdims=True)
             loss = np.log(np.exp(z).sum(axis=-2)) - (z * onehot).sum(axis=-2)
-        return np.asarray(loss.mean(axis=-1))
+            return np.asarray(loss.mean(axis=-1) + self._penalty(theta))
 
     def _grad(self, theta: Array, t: int) -> Array:
         x, onehot = self._batch(t)
@@ -248,7 +253,12 @@ class Network(Task):
                 self._sparse_outer(error, into[0][0], t)
             else:
                 np.matmul(error, x.swapaxes(-1, -2), out=into[0][0])
+            if self.l2:
+                grad += self.l2 * theta
         return grad
+
+    def _penalty(self, theta: Array) -> Array | float:
+        return 0.5 * self.l2 * (theta * theta).sum(axis=-1) if self.l2 else 0.0
 
     def _sparse_rows(self, t: int, of: Array) -> Iterable[tuple[Ints, Array, Array]]:
         """Yield, for each seed, the row's columns and values at step t and that seed's part of ``of``."""
@@ -301,9 +311,10 @@ class SoftmaxRegression(Network):
         batch: int | None = None,
         seeds: int | Iterable[int] = 0,
         relabel_every: int | None = None,
+        l2: float = 0.0,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        super().__init__(data, batch=batch, seeds=seeds, relabel_every=relabel_every, dtype=dtype)
+        super().__init__(data, batch=batch, seeds=seeds, relabel_every=relabel_every, l2=l2, dtype=dtype)
 
 
 class MLP(Network):
@@ -320,6 +331,7 @@ class MLP(Network):
         batch: int | None = None,
         seeds: int | Iterable[int] = 0,
         relabel_every: int | None = None,
+        l2: float = 0.0,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
         super().__init__(
@@ -329,6 +341,7 @@ class MLP(Network):
             batch=batch,
             seeds=seeds,
             relabel_every=relabel_every,
+            l2=l2,
             dtype=dtype,
         )
 
@@ -366,9 +379,22 @@ class StreamingRegression(Task):
         flips = 0 if self.flip_every is None else (t - 1) // self.flip_every
         return self._w * (-1) ** flips
 
-    def excess(self, theta: npt.ArrayLike, t: int = 1) -> Array:
-        """Return the expected loss at step t minus the least one: half the squared distance to the target."""
-        return np.asarray(0.5 * ((self._point(theta) - self.target(t)) ** 2).sum(axis=-1))
+    def excess(self, run: Trajectory) -> Array:
+        """Return the online excess loss of a recorded run, (steps, ..., n_seeds); for one seed (steps, ...).
+
+        Entry t - 1 is the expected loss of theta_{t-1} on the data of step t, which it has not seen, minus
+        the least possible one: half the squared distance to the target. At a flip it jumps.
+        """
+        if run.theta is None:
+            raise ValueError("the run holds no thetas; descend with record='all'")
+        flips = (run.t - 1) // self.flip_every if self.flip_every else 0 * run.t
+        sign = ((-1.0) ** flips).reshape(-1, *(1 for _ in run.theta.shape[1:]))
+        with np.errstate(all="ignore"):
+            return np.asarray(0.5 * ((run.theta[:-1] - sign * self._w) ** 2).sum(axis=-1))
+
+    def mean_excess(self, run: Trajectory) -> Array:
+        """Return `excess` averaged over the steps: a score for `tune`."""
+        return np.asarray(self.excess(run).mean(axis=0))
 
     def _seed(self, seeds: int | Iterable[int]) -> None:
         super()._seed(seeds)
@@ -456,8 +482,8 @@ class Tuning:
     """What a sweep over learning rates found: the whole row, not the winner alone.
 
     ``lrs`` (n_lr,); ``scores`` (n_lr, n_seeds), less is better; ``diverged`` (n_lr, n_seeds) marks runs that
-    met a value that is not finite or ended worse than they began; ``final`` (n_lr, n_seeds, d) the last
-    points; ``evaluation`` what `Network.evaluate` says of them, None for tasks without it.
+    met a value that is not finite or scored worse than a run that never moves; ``final`` (n_lr, n_seeds, d)
+    the last points; ``evaluation`` what `Network.evaluate` says of them, None for tasks without it.
     """
 
     name: str
@@ -532,7 +558,7 @@ def tune(
     seeds: int | Iterable[int],
     steps: int,
     *,
-    score: str | Callable[[Trajectory], Array] = "train_loss",
+    score: str | Callable[[Any, Trajectory], Array] = "train_loss",
     schedule: Schedule | None = None,
     name: str | None = None,
 ) -> Tuning:
@@ -540,11 +566,11 @@ def tune(
 
     ``make_optimizer(lr)`` gives the optimizer for an array of learning rates: ``Adam``, or ``lambda lr:
     Adam(lr, ...)``. ``lrs`` are positive and rise; ``seeds`` is as for `Task`. ``score`` names a field of
-    `Evaluation`, taken at the last point, or is a function of the whole `Trajectory` (its batch axes are
-    (n_lr, n_seeds)) whose result is of shape (n_lr, n_seeds); less is better. A run that diverges is marked
-    and leaves the others alone. All methods that are given the same task, seeds and steps see the same
-    batches. Runs longer than 2 s show a progress bar on a terminal. Raises ValueError if no learning rate is
-    left for which all seeds stayed finite.
+    `Evaluation`, taken at the last point, or is a function (task, run) of the whole `Trajectory` whose result
+    is of shape (n_lr, n_seeds), such as ``StreamingRegression.mean_excess``; less is better. A run that
+    diverges is marked and leaves the others alone. All methods that are given the same task, seeds and steps
+    see the same batches. Runs longer than 2 s show a progress bar on a terminal. Raises ValueError if no
+    learning rate is left for which all seeds stayed finite.
     """
     rates = floats("lrs", lrs)
     if rates.ndim != 1 or not len(rates) or not np.all(rates > 0) or np.any(np.diff(rates) <= 0):
@@ -569,17 +595,19 @@ def tune(
             finals.append(run.final)
             diverged.append(run.diverged > 0)
             if not isinstance(score, str):
-                scores.append(np.asarray(score(run)))
+                scores.append(np.asarray(score(task, run)))
+        if not isinstance(score, str):  # what a run scores that never moves
+            worst = score(task, descend(make_optimizer(0.0), task, task.start, steps, record=record))
     final, lost = np.concatenate(finals), np.concatenate(diverged)
     evaluation = None
     if isinstance(score, str):
         assert isinstance(task, Network)
         evaluation = task.evaluate(final, steps)
         scored = getattr(evaluation, score)
-        lost |= ~(scored <= getattr(task.evaluate(task.start, steps), score))
+        worst = getattr(task.evaluate(task.start, steps), score)
     else:
         scored = np.concatenate(scores)
-    lost |= ~np.isfinite(scored)
+    lost |= ~(scored <= worst)
     if lost.any(axis=1).all():
         raise ValueError(f"{name} diverged for every lr in {rates.tolist()}; try smaller ones")
     label = score if isinstance(score, str) else getattr(score, "__name__", "score")
