@@ -112,6 +112,16 @@ def test_characters_spell_the_text():
     assert set(names) <= {"\n", *map(chr, range(32, 127))}
 
 
+def test_first_and_label_noise():
+    found = data.digits().first(500)
+    assert len(found.y_train) == len(found.x_train) == 500 and len(found.y_test) == 449
+    noisy = found.with_label_noise(0.2, seed=1)
+    assert (noisy.y_train != found.y_train).sum() == 100 and "100 wrong labels" in noisy.name
+    assert set(noisy.y_train) == set(range(10)) and np.array_equal(noisy.y_test, found.y_test)
+    assert np.array_equal(noisy.y_train, found.with_label_noise(0.2, seed=1).y_train)
+    assert not np.array_equal(noisy.y_train, found.with_label_noise(0.2, seed=2).y_train)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -122,6 +132,9 @@ def test_characters_spell_the_text():
         (lambda: data.bag_of_words(min_rows=10_000), ValueError, "min_rows = 10000 leaves no word"),
         (lambda: data.paragraphs(min_paragraphs=10_000), ValueError, "leave 0 topics"),
         (lambda: data.paragraphs(min_words=2.5), TypeError, "min_words = 2.5"),
+        (lambda: data.digits().first(1349), ValueError, "rows = 1349.*1348"),
+        (lambda: data.bag_of_words().first(5), TypeError, "dense"),
+        (lambda: data.digits().with_label_noise(1.5), ValueError, "fraction = 1.5"),
         (lambda: data.words(1), ValueError, "vocabulary = 1"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -68,6 +68,22 @@ class Dataset:
     y_test: Ints
     classes: tuple[str, ...]
     features: tuple[str, ...]
+
+    def first(self, rows: int) -> Dataset:
+        """Return the same data with only the first ``rows`` rows to train on."""
+        rows = whole("rows", rows, 1, len(self.y_train))
+        if isinstance(self.x_train, SparseRows):
+            raise TypeError("first() needs dense rows")
+        return replace(self, x_train=self.x_train[:rows], y_train=self.y_train[:rows])
+
+    def with_label_noise(self, fraction: float, seed: int = 0) -> Dataset:
+        """Return the same data with that share of the training labels replaced by another class each."""
+        count = round(real("fraction", fraction, 0, 1) * len(self.y_train))
+        rng = np.random.default_rng(whole("seed", seed))
+        rows = rng.permutation(len(self.y_train))[:count]
+        labels = self.y_train.copy()
+        labels[rows] = (labels[rows] + rng.integers(1, len(self.classes), count)) % len(self.classes)
+        return replace(self, y_train=labels, name=f"{self.name} with {count} wrong labels")
 
     def __repr__(self) -> str:
         return (

@@ -29,6 +29,10 @@ START, ORDER, LABELS, STREAM = range(4)
 
 # tune runs so many numbers of theta at a time: the arrays of one step then stay in the processor's cache.
 CHUNK = 65_536
+# An evaluation holds so many activations at a time: a large stack then needs some 30 MB.
+SLICE = 4_000_000
+# Seconds before a progress bar appears.
+DELAY = 2
 
 
 class Evaluation(NamedTuple):
@@ -121,7 +125,9 @@ class Network(Task):
         self.activation = choice("activation", activation, ("relu", "tanh"))
         self.relabel_every = None if relabel_every is None else whole("relabel_every", relabel_every, 1)
         self.l2 = real("l2", l2, 0)
-        self.dtype = floats("dtype", np.zeros((), dtype)).dtype
+        self.dtype = np.dtype(dtype)
+        if not np.issubdtype(self.dtype, np.floating):
+            raise TypeError(f"dtype = {self.dtype}; allowed: a floating type such as float64 or float32")
         widths = [len(data.features), *(whole("hidden", width, 1) for width in hidden), len(data.classes)]
         self.sizes = list(zip(widths[1:], widths[:-1], strict=True))
         self.dim = sum(out * (into + 1) for out, into in self.sizes)
@@ -283,9 +289,8 @@ class Network(Task):
         shape = theta.shape[:-1]
         loss, wrong = np.zeros(shape), np.zeros(shape)
         labels = y if self.relabel_every is None else self._new_names(t)[..., y]
-        # A slice of rows at a time: a large stack then needs no more than some 30 MB.
         units = max(out for out, _ in self.sizes) * max(1, int(np.prod(shape)))
-        for rows in _slices(len(y), max(1, 4_000_000 // units)):
+        for rows in _slices(len(y), max(1, SLICE // units)):
             z = self._forward(theta, x[rows].T)[-1]
             right = labels[..., rows][..., None, :]
             at_label = np.take_along_axis(z, np.broadcast_to(right, (*z.shape[:-2], 1, z.shape[-1])), -2)
@@ -656,7 +661,7 @@ class _Progress(Objective):
                 from tqdm import tqdm
             except ImportError:
                 return self
-            self._bar = tqdm(total=self.steps, desc=self.name, delay=2, leave=False, unit="step")
+            self._bar = tqdm(total=self.steps, desc=self.name, delay=DELAY, leave=False, unit="step")
         return self
 
     def __exit__(self, *_: object) -> None:
