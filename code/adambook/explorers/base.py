@@ -1,8 +1,8 @@
 """What every explorer is made of: parameters that are controls, linked in the browser to one drawing.
 
-An explorer declares its parameters as class attributes. Each becomes a control, a synchronized trait of the
-drawing, and a trait of the explorer. Controls and drawing are linked with ``jslink``, so the page needs no kernel;
-where one is present, what the reader sets comes back as a Python value.
+An explorer declares its parameters as class attributes. Each becomes a control, a synchronized trait of
+the drawing, and a trait of the explorer. Controls and drawing are linked with ``jslink``, so the page needs
+no kernel; where one is present, what the reader sets comes back as a Python value.
 """
 
 from __future__ import annotations
@@ -30,17 +30,31 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 
 
-class Slider(t.TraitType[float, float]):
+class Slider(t.TraitType[Any, Any]):
     """A real number in [low, high] with a slider; ``log`` spaces the slider in powers of ten."""
 
     link = "value"
     wire_type: ClassVar[type[t.TraitType[Any, Any]]] = t.Float
 
     def __init__(
-        self, default: float, low: float, high: float, step: float, label: str, *, format: str = ".2f",
+        self,
+        default: float,
+        low: float,
+        high: float,
+        step: float,
+        label: str,
+        *,
+        format: str = ".2f",
         log: bool = False,
     ) -> None:
-        self.low, self.high, self.step, self.label, self.format, self.log = low, high, step, label, format, log
+        self.low, self.high, self.step, self.label, self.format, self.log = (
+            low,
+            high,
+            step,
+            label,
+            format,
+            log,
+        )
         super().__init__(default)
 
     def validate(self, obj: Any, value: Any) -> float:
@@ -54,8 +68,11 @@ class Slider(t.TraitType[float, float]):
         return min(max(float(f"{value:.12g}"), self.low), self.high)
 
     def state(self, value: float) -> dict[str, float]:
-        """The control's value and ends. A slider steps from its lower end: the ends make the value one of its steps,
-        since the browser would otherwise move it to the nearest one."""
+        """The control's value and ends.
+
+        A slider steps from its lower end. The ends make the value one of its steps, since the browser would
+        otherwise move it to the nearest one.
+        """
         low, high, at = (log10(v) if self.log else v for v in (self.low, self.high, value))
         start = at - self.step * floor((at - low) / self.step + 1e-9)
         end = start + self.step * floor((high - start) / self.step + 1e-9)
@@ -68,15 +85,28 @@ class Slider(t.TraitType[float, float]):
 
 
 class Steps(Slider):
-    """A whole number in [low, high] with a slider; ``play`` adds a Play button (its step must divide the span)."""
+    """A whole number in [low, high] with a slider.
+
+    ``play`` adds a Play button; its step must divide the span.
+    """
 
     wire_type = t.Int
 
     def __init__(
-        self, default: int, low: int, high: int, label: str, *, step: int = 1, play: bool = False, interval: int = 40
+        self,
+        default: int,
+        low: int,
+        high: int,
+        label: str,
+        *,
+        step: int = 1,
+        play: bool = False,
+        interval: int = 40,
     ) -> None:
         if play and (high - low) % step:
-            raise ValueError(f"step = {step} must divide {high} - {low}, or Play never reaches the last frame")
+            raise ValueError(
+                f"step = {step} must divide {high} - {low}, or Play never reaches the last frame"
+            )
         self.play, self.interval = play, interval
         super().__init__(default, low, high, step, label, format="d")
 
@@ -160,7 +190,12 @@ class Hidden(Slider):
         super().__init__(default, low, high, 0, "")
 
     def validate(self, obj: Any, value: Any) -> float:
-        return _check.whole(str(self.name), value, int(self.low), self.high) if self.whole else super().validate(obj, value)
+        if self.whole:
+            return _check.whole(str(self.name), value, int(self.low), self.high)
+        return super().validate(obj, value)
+
+    def unwire(self, value: Any) -> Any:
+        return round(super().unwire(value)) if self.whole else super().unwire(value)
 
 
 Parameter = Slider | Choice | Switch
@@ -173,9 +208,9 @@ def _row(label_width: str) -> dict[str, Any]:
 class Explorer(w.VBox):
     """Base of the explorers. A subclass names its JavaScript ``module`` and declares its parameters.
 
-    Parameters are keyword arguments and traits: ``e = Sub(lr=0.1); e.lr = 0.2``. A value out of range raises
-    ValueError, one of the wrong kind or an unknown parameter TypeError. ``summary()`` says in words what is drawn,
-    ``figure()`` draws it without a browser.
+    Parameters are keyword arguments and traits: ``e = Sub(lr=0.1); e.lr = 0.2``. A value out of range
+    raises ValueError, one of the wrong kind or an unknown parameter TypeError. ``summary()`` says in words
+    what is drawn, ``figure()`` draws it without a browser.
     """
 
     module: ClassVar[str]
@@ -191,7 +226,9 @@ class Explorer(w.VBox):
                 )
         super().__init__(**parameters)
         state = {name: p.wire(getattr(self, name)) for name, p in declared.items()}
-        self.canvas = _canvas_class(type(self))(defaults=state, **state)
+        self.canvas = _canvas_class(type(self))(  # type: ignore[arg-type]
+            defaults=state, **state
+        )
         self.controls: dict[str, w.Widget] = {}
         rows = []
         for name, p in declared.items():
@@ -280,7 +317,12 @@ class Explorer(w.VBox):
 
 def _with_play(slider: w.Widget, p: Steps) -> w.Widget:
     play = w.Play(
-        value=slider.value, min=p.low, max=p.high, step=p.step, interval=p.interval, show_repeat=False,
+        value=slider.value,
+        min=p.low,
+        max=p.high,
+        step=p.step,
+        interval=p.interval,
+        show_repeat=False,
         layout=w.Layout(width="auto", flex="0 0 auto"),
     )
     w.jslink((play, "value"), (slider, "value"))
@@ -336,6 +378,5 @@ def short(value: float, digits: int = 3) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """"1 step", "2 steps", "1,234 steps"."""
+    """ "1 step", "2 steps", "1,234 steps"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
-

@@ -39,7 +39,7 @@ def best_rates(kappa: float) -> tuple[float, float]:
 
 
 class ConditioningExplorer(Explorer):
-    """Gradient descent with momentum on f = (θ₁²/κ + θ₂²)/2: the path, and the loss against the theory's rate."""
+    """Gradient descent with momentum on f = (θ₁²/κ + θ₂²)/2: its path, and its loss against theory."""
 
     module = "conditioning"
 
@@ -66,8 +66,9 @@ class ConditioningExplorer(Explorer):
             else f"In the long run every step multiplies the error by {fixed(now, 3)}."
         )
         return (
-            f"Condition number {short(self.kappa)}, step size {fixed(self.lr)}, momentum {fixed(self.momentum)}. "
-            f"{speed} The best possible is {fixed(plain, 3)} without momentum and {fixed(momentum, 3)} with it. "
+            f"Condition number {short(self.kappa)}, step size {fixed(self.lr)}, "
+            f"momentum {fixed(self.momentum)}. {speed} "
+            f"The best possible is {fixed(plain, 3)} without momentum and {fixed(momentum, 3)} with it. "
             f"After {count(at, 'step')} the loss is {short(float(loss[at] / loss[0]))} of its start."
         )
 
@@ -78,12 +79,19 @@ class ConditioningExplorer(Explorer):
         left, right = figure.subplots(1, 2)
         x, y = np.meshgrid(np.linspace(-2.4, 2.4, 201), np.linspace(-1.6, 1.6, 201))
         height = (x**2 / self.kappa + y**2) / 2
-        left.contour(x, y, height, levels=0.006 * 2.1 ** np.arange(11), colors=MUTED, linewidths=0.7, alpha=0.5)
+        left.contour(
+            x, y, height, levels=0.006 * 2.1 ** np.arange(11), colors=MUTED, linewidths=0.7, alpha=0.5
+        )
         path = run.theta[: self.step + 1]
         left.plot(*path.T, color=color(name))
         left.plot(*path[-1], "o", color=color(name))
         left.plot(0, 0, "*", color=INK, markersize=9)
-        left.set(xlim=(-2.4, 2.4), ylim=(-1.6, 1.6), xlabel="θ₁, the flat direction", ylabel="θ₂, the steep direction")
+        left.set(
+            xlim=(-2.4, 2.4),
+            ylim=(-1.6, 1.6),
+            xlabel="θ₁, the flat direction",
+            ylabel="θ₂, the steep direction",
+        )
         left.grid(visible=False)
         t = np.arange(STEPS + 1)
         rates = {
@@ -93,8 +101,13 @@ class ConditioningExplorer(Explorer):
         for text, (hue, q) in rates.items():
             right.plot(t, np.maximum(q ** (2.0 * t), 1e-300), "--", color=color(hue), linewidth=1.2)
             right.annotate(
-                f"{text}: {fixed(q, 3)} a step", (1.0, max(1e-12, q ** (2.0 * STEPS))), color=color(hue), ha="right",
-                xycoords=("axes fraction", "data"), xytext=(-4, 6), textcoords="offset points",
+                f"{text}: {fixed(q, 3)} a step",
+                (1.0, max(1e-12, q ** (2.0 * STEPS))),
+                color=color(hue),
+                ha="right",
+                xycoords=("axes fraction", "data"),
+                xytext=(-4, 6),
+                textcoords="offset points",
             )
         right.plot(t, rate(self.kappa, self.lr, self.momentum) ** (2.0 * t), color=INK, linewidth=1)
         loss = run.loss[: self.step + 1]

@@ -1,4 +1,4 @@
-"""AdaGrad's and RMSProp's effective steps while the size of the gradient changes: a sum against a moving average."""
+"""AdaGrad's and RMSProp's effective steps while the gradient changes its size: a sum against an average."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ STEPS, LR, EPS = 1000, 0.01, 1e-8
 
 
 def recovery_adagrad(factor: float, change: int) -> int:
-    """Steps after the change until AdaGrad's step is within a factor of two of what it would be had the gradient
-    had its new size all along: v = c + F²n against F²(c + n), from the closed form."""
+    """Steps after the change until AdaGrad's step is within a factor of two of what it would be had the
+    gradient had its new size all along: v = c + F²n against F²(c + n), solved for n."""
     f = factor**2
     return max(0, ceil((change * (1 - 4 * f) if f < 1 else change * (f - 4)) / (3 * f) - 1e-9))
 
@@ -70,12 +70,13 @@ class EffectiveStep(Explorer):
         else:
             what = f"grows to {short(self.factor)} times its size" if self.factor > 1 else "keeps its size"
         memory = f"{1 / (1 - self.alpha):,.1f}".removesuffix(".0")
+        rms = count(recovery_rmsprop(self.factor, self.change, self.alpha), "step")
+        ada = count(recovery_adagrad(self.factor, self.change), "step")
         return (
-            f"After step {self.change} the gradient {what}. RMSProp, which with decay {fixed(self.alpha, 3)} remembers "
-            f"about {memory} steps, recovers in "
-            f"{count(recovery_rmsprop(self.factor, self.change, self.alpha), 'step')}; AdaGrad, which forgets nothing, "
-            f"in {count(recovery_adagrad(self.factor, self.change), 'step')}. Recovered means: the effective step is "
-            "within a factor of two of what it would be had the gradient been so all along."
+            f"After step {self.change} the gradient {what}. RMSProp, which with decay {fixed(self.alpha, 3)} "
+            f"remembers about {memory} steps, recovers in {rms}; AdaGrad, which forgets nothing, in {ada}. "
+            "Recovered means: the effective step is within a factor of two of what it would be had the gradient "
+            "been so all along."
         )
 
     def draw(self, figure: Figure) -> None:

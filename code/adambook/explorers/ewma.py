@@ -1,4 +1,4 @@
-"""The exponentially weighted moving average as a filter: what it remembers, its bias, and the noise it leaves."""
+"""The exponentially weighted moving average as a filter: its memory, its bias, and the noise it leaves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HORIZON, RUNS, MEAN = 100, 1000, 1.0
 
 
 class EWMAExplorer(Explorer):
-    """A noisy gradient of mean 1, its EWMA with and without correction, the weights, and m_t over many runs."""
+    """A noisy gradient of mean 1, its EWMA with and without correction, the weights, and many runs."""
 
     module = "ewma"
     label_width = "6em"
@@ -48,7 +48,8 @@ class EWMAExplorer(Explorer):
         window = f"{moments.effective_window(self.beta):.1f}".removesuffix(".0")
         first, second = (float(moments.ewma_cumulant_factor(n, self.beta, self.t)) for n in (1, 2))
         return (
-            f"With β = {fixed(self.beta)} the average remembers about {window} step{'' if window == '1' else 's'}. "
+            f"With β = {fixed(self.beta)} the average remembers about {window} "
+            f"step{'' if window == '1' else 's'}. "
             f"At t = {self.t} its weights add up to {fixed(first, 3)}, which the correction divides out. "
             f"Over {count(RUNS, 'run')} m has mean {fixed(m.mean(), 3)} (predicted {fixed(MEAN * first, 3)}) "
             f"and variance {short(m.var())} (predicted {short(self.sigma**2 * second)})."
@@ -64,7 +65,9 @@ class EWMAExplorer(Explorer):
         axes["signal"].plot(steps, corrected, "--", color=color("Momentum"))
         axes["signal"].plot(steps, m, color=color("Momentum"), linewidth=2.5)
         axes["signal"].axhline(MEAN, color=MUTED, linewidth=1)
-        axes["signal"].set(xlim=(0, HORIZON), ylim=(MEAN - 0.9 - 2.4 * self.sigma, MEAN + 0.9 + 2.4 * self.sigma))
+        axes["signal"].set(
+            xlim=(0, HORIZON), ylim=(MEAN - 0.9 - 2.4 * self.sigma, MEAN + 0.9 + 2.4 * self.sigma)
+        )
         axes["signal"].set_title("gradient g (dots), its average m (line), corrected (dashed)")
         axes["weights"].bar(steps, moments.ewma_weights(self.beta, self.t), 0.8, color=color("Momentum"))
         axes["weights"].set(xlim=(0, HORIZON), xlabel="step", ylabel="weight in m")

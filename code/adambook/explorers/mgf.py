@@ -1,4 +1,4 @@
-"""The moment generating function of a random gradient: the mean and the mean square are its slope and curvature."""
+"""The moment generating function of a random gradient: its slope and curvature at 0 are the moments."""
 
 from __future__ import annotations
 
@@ -79,9 +79,10 @@ class MGFExplorer(Explorer):
         else:
             domain = f"M(s) is finite only for s between {fixed(low)} and {fixed(high)}."
         return (
-            f"For {PHRASES[self.distribution]} with μ = {fixed(mu)} and σ = {fixed(sigma)} the slope of M at 0 is {fixed(mu)}, the mean of g; "
-            f"the curvature is {fixed(mu * mu + sigma * sigma)}, the mean square: {fixed(mu * mu)} from the mean "
-            f"and {fixed(sigma * sigma)} from the variance. {domain}"
+            f"For {PHRASES[self.distribution]} with μ = {fixed(mu)} and σ = {fixed(sigma)} "
+            f"the slope of M at 0 is {fixed(mu)}, the mean of g; "
+            f"the curvature is {fixed(mu * mu + sigma * sigma)}, the mean square: "
+            f"{fixed(mu * mu)} from the mean and {fixed(sigma * sigma)} from the variance. {domain}"
         )
 
     def draw(self, figure: Figure) -> None:
@@ -100,7 +101,9 @@ class MGFExplorer(Explorer):
         left.set(xlabel="gradient g", xlim=(-4, 4))
         low, high = bounds(name, sigma)
         s = np.linspace(-2, 2, 401)
-        right.plot(s, 1 + mu * s + (mu * mu + sigma * sigma) * s * s / 2, color=color("RMSprop"), linestyle="--")
+        right.plot(
+            s, 1 + mu * s + (mu * mu + sigma * sigma) * s * s / 2, color=color("RMSprop"), linestyle="--"
+        )
         right.plot(s, 1 + mu * s, color=color("Momentum"))
         right.plot(s, [min(mgf(name, float(x), mu, sigma), 1e3) for x in s], color=INK, linewidth=2.5)
         right.plot(0, 1, "o", color=INK)

@@ -1,0 +1,149 @@
+"""Write explorers.json: python tests/golden/make_explorers.py
+
+What Python computes and says for some settings of every explorer: its summary, and the numbers that are
+drawn. tests/explorers/test_golden.py asserts that Python still gives them, the tests of code/web that
+TypeScript does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from adambook import explorers as ex
+from adambook.explorers import adagrad_squares, base, conditioning, effective_step, mgf
+from adambook.numpy_optim import SGD, Adagrad
+
+TARGET = Path(__file__).parent / "explorers.json"
+S = (-1.5, -0.3, 0.0, 0.4, 1.1)
+
+SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
+    ex.MGFExplorer: [
+        {},
+        {"mu": -1.5, "sigma": 0.05},
+        *({"distribution": name, "mu": 0.25, "sigma": 0.5} for name in mgf.PHRASES),
+        {"distribution": "Laplace", "mu": -0.5, "sigma": 1.5},
+        {"distribution": "exponential", "mu": 0.0, "sigma": 1.5},
+    ],
+    ex.EWMAExplorer: [
+        {},
+        {"beta": 0.0, "t": 1},
+        {"beta": 0.99, "t": 100, "sigma": 0.1, "seed": 7},
+        {"beta": 0.5, "t": 3, "sigma": 2.0, "seed": 999},
+    ],
+    ex.ConditioningExplorer: [
+        {},
+        {"kappa": 1.0, "lr": 1.0},
+        {"kappa": 1000.0, "lr": 3.5, "momentum": 0.9, "step": 37},
+        {"kappa": 50.0, "lr": 4.0, "step": 3, "x0": 1.0, "y0": -0.5},
+    ],
+    ex.AdagradSquares: [
+        {},
+        {"angle": 0},
+        {"angle": 45, "step": 100},
+        {"angle": 90, "lr": 0.02, "step": 0},
+        {"angle": 7, "lr": 10.0, "step": 1},
+    ],
+    ex.EffectiveStep: [
+        {},
+        {"factor": 0.01, "change": 900, "alpha": 0.999},
+        {"factor": 100.0, "change": 10, "alpha": 0.5},
+        {"factor": 1.0},
+        {"factor": 0.4, "change": 300, "alpha": 0.9},
+        {"factor": 3.0, "alpha": 0.95},
+    ],
+}
+
+
+def _mgf(e: ex.MGFExplorer) -> dict[str, Any]:
+    return {
+        "mgf": [mgf.mgf(e.distribution, s, e.mu, e.sigma) for s in S],
+        "bounds": mgf.bounds(e.distribution, e.sigma),
+        "density": [mgf.density(e.distribution, g, e.mu, e.sigma) for g in S],
+    }
+
+
+def _ewma(e: ex.EWMAExplorer) -> dict[str, Any]:
+    g, m, corrected = e.trajectory()
+    return {"g": g, "m": m, "corrected": corrected, "simulated": e.simulated()[:20]}
+
+
+def _conditioning(e: ex.ConditioningExplorer) -> dict[str, Any]:
+    run = e.trajectory()
+    rate = conditioning.rate(e.kappa, e.lr, e.momentum)
+    return {"loss": run.loss[:60], "rate": rate, "best": conditioning.best_rates(e.kappa)}
+
+
+def _squares(e: ex.AdagradSquares) -> dict[str, Any]:
+    rules = {"adagrad": Adagrad(lr=e.lr), "gd": SGD(lr=adagrad_squares.BEST_GD)}
+    needed = {name: adagrad_squares.needed(rule, e.angle)[0] for name, rule in rules.items()}
+    return {"theta": e.trajectory().theta[:60], "sums": e.sums(), **needed}
+
+
+def _effective(e: ex.EffectiveStep) -> dict[str, Any]:
+    recovery = [
+        effective_step.recovery_adagrad(e.factor, e.change),
+        effective_step.recovery_rmsprop(e.factor, e.change, e.alpha),
+    ]
+    return {"recovery": recovery, **{name: steps[::50] for name, steps in e.trajectory().items()}}
+
+
+NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
+    ex.MGFExplorer: _mgf,
+    ex.EWMAExplorer: _ewma,
+    ex.ConditioningExplorer: _conditioning,
+    ex.AdagradSquares: _squares,
+    ex.EffectiveStep: _effective,
+}
+
+VALUES = (
+    0.0,
+    -0.0,
+    0.004,
+    0.125,
+    -0.125,
+    0.9996,
+    1.0,
+    -2.5,
+    12.3456,
+    999.7,
+    9999.6,
+    12345.6,
+    1e-5,
+    -3.21e-7,
+    1.5e9,
+    inf,
+)
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows neither arrays nor infinities."""
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(v) for v in value]
+    number = float(value)
+    return int(number) if number.is_integer() else number if np.isfinite(number) else str(number)
+
+
+def make() -> dict[str, Any]:
+    """Return the file's content."""
+    out: dict[str, Any] = {
+        "formats": [{"value": _plain(v), "fixed": base.fixed(v), "short": base.short(v)} for v in VALUES]
+    }
+    for kind, settings in SETTINGS.items():
+        explorers = [kind(**given) for given in settings]
+        out[kind.__name__] = [
+            {"values": e.canvas.defaults, "summary": e.summary(), "numbers": _plain(NUMBERS[kind](e))}
+            for e in explorers
+        ]
+    return out
+
+
+if __name__ == "__main__":
+    TARGET.write_text(json.dumps(make(), indent=1, ensure_ascii=False) + "\n", "utf8")
+    print(f"wrote {TARGET}")
