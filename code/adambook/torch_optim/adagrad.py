@@ -23,15 +23,15 @@ from adambook.torch_optim.base import (
 
 
 class Adagrad(Optimizer):
-    """AdaGrad: divide by the root of the sum of all squared gradients (torch.optim.Adagrad).
+    r"""AdaGrad: divide by the root of the sum of all squared gradients (torch.optim.Adagrad).
 
-        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        G_t = G_{t-1} + g_t^2,  G_0 = initial_accumulator_value
-        theta_t = theta_{t-1} - alpha / (1 + (t - 1) eta) * g_t / (sqrt(G_t) + epsilon)
+    .. math:: g_t = \nabla f_t(\theta_{t-1}) + \lambda \theta_{t-1}, \qquad v_t = v_{t-1} + g_t^2
 
-    alpha is ``lr``, eta ``lr_decay``, lambda ``weight_decay``, epsilon ``eps``.
-    Keeps ``step`` and ``sum`` (G), created at the first step; a group may have its own
-    ``initial_accumulator_value`` (torch.optim takes the constructor's for all).
+    .. math:: \theta_t = \theta_{t-1} - \frac{\alpha}{1 + (t - 1) \eta} \frac{g_t}{\sqrt{v_t} + \epsilon}
+
+    Here :math:`\alpha` is ``lr``, :math:`\eta` ``lr_decay``, :math:`\lambda` ``weight_decay`` and :math:`v_0`
+    ``initial_accumulator_value``, which a parameter group may set for itself (torch.optim takes the
+    constructor's for all). Keeps ``step`` and ``sum`` (v), created at the first step.
 
     Shapes and dtypes: any; takes sparse gradients (real, without weight decay).
     Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.
@@ -100,26 +100,28 @@ class Adagrad(Optimizer):
             raise RuntimeError("Adagrad: a complex parameter with a sparse gradient; allowed: real ones")
 
     def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
-        total, eps, weight_decay = state["sum"], group["eps"], group["weight_decay"]
+        v, eps, weight_decay = state["sum"], group["eps"], group["weight_decay"]
         # alpha_t = alpha / (1 + (t - 1) eta)
         step_size = group["lr"] / (1 + (t - 1) * group["lr_decay"])
         if g.is_sparse:
-            self._update_sparse(theta, g.coalesce(), step_size, total, eps)
+            self._update_sparse(theta, g.coalesce(), step_size, v, eps)
             return
         # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
         if weight_decay != 0:
             g = g.add(theta, alpha=weight_decay)
-        # G_t = G_{t-1} + g_t^2
-        total.addcmul_(g, g)
-        # theta_t = theta_{t-1} - alpha_t g_t / (sqrt(G_t) + epsilon)
-        subtract_ratio_(theta, step_size, g, plus_eps(total.sqrt(), eps))
+        # v_t = v_{t-1} + g_t^2
+        v.addcmul_(g, g)
+        # theta_t = theta_{t-1} - alpha_t g_t / (sqrt(v_t) + epsilon)
+        subtract_ratio_(theta, step_size, g, plus_eps(v.sqrt(), eps))
 
     @staticmethod
-    def _update_sparse(theta: Tensor, g: Tensor, step_size: Any, total: Tensor, eps: float) -> None:
+    def _update_sparse(theta: Tensor, g: Tensor, step_size: Any, v: Tensor, eps: float) -> None:
         """The same, only where the gradient has entries."""
-        total.add_(g.square())
-        ratio = g.values() / plus_eps(total.sparse_mask(g).values().sqrt(), eps)
-        theta.add_(torch.sparse_coo_tensor(g.indices(), ratio, g.shape), alpha=-step_size)
+        v.add_(g.square())
+        ratio = g.values() / plus_eps(v.sparse_mask(g).values().sqrt(), eps)
+        theta.add_(
+            torch.sparse_coo_tensor(g.indices(), ratio, g.shape, check_invariants=False), alpha=-step_size
+        )
 
     def update_foreach(
         self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group

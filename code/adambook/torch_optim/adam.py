@@ -24,16 +24,19 @@ from adambook.torch_optim.base import (
 
 
 class Adam(Optimizer):
-    """Adam: an average of gradients over the root of an average of their squares (torch.optim.Adam).
+    r"""Adam: an average of gradients over the root of an average of their squares (torch.optim.Adam).
 
-        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        m_t = beta1 m_{t-1} + (1 - beta1) g_t
-        v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
-        theta_t = theta_{t-1} - alpha m_t / (1 - beta1^t) / (sqrt(v_t / (1 - beta2^t)) + epsilon)
+    .. math:: g_t = \nabla f_t(\theta_{t-1}) + \lambda \theta_{t-1}
 
-    alpha is ``lr``, lambda ``weight_decay``, epsilon ``eps``. With ``amsgrad`` the largest v so far stands
-    in the place of v_t (see AMSGrad); ``decoupled_weight_decay`` takes the decay out of g_t (see AdamW).
-    Keeps ``step``, ``exp_avg`` (m), ``exp_avg_sq`` (v) and ``max_exp_avg_sq`` if amsgrad.
+    .. math:: m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2
+
+    .. math:: \theta_t = \theta_{t-1} - \frac{\alpha \, m_t / (1 - \beta_1^t)}
+              {\sqrt{v_t} / \sqrt{1 - \beta_2^t} + \epsilon}
+
+    Here :math:`\alpha` is ``lr``, :math:`\lambda` ``weight_decay``. With ``amsgrad`` the largest v so far
+    stands in the place of :math:`v_t` (see `AMSGrad`); ``decoupled_weight_decay`` takes the decay out of
+    :math:`g_t` (see `AdamW`). Keeps ``step``, ``exp_avg`` (m), ``exp_avg_sq`` (v), with amsgrad
+    ``max_exp_avg_sq``.
 
     Shapes and dtypes: any dense.
     Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.

@@ -10,16 +10,15 @@ from adambook.torch_optim.adam import Adam
 
 
 class AdamW(Adam):
-    """AdamW: Adam with the weight decay taken out of the gradient (torch.optim.AdamW).
+    r"""AdamW: Adam with the weight decay taken out of the gradient (torch.optim.AdamW).
 
-        g_t = grad f_t(theta_{t-1})
-        m_t = beta1 m_{t-1} + (1 - beta1) g_t
-        v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
-        theta_t = (1 - alpha lambda) theta_{t-1}
-                  - alpha m_t / (1 - beta1^t) / (sqrt(v_t / (1 - beta2^t)) + epsilon)
+    .. math:: \theta_t = (1 - \alpha \lambda) \theta_{t-1} - \frac{\alpha \, m_t / (1 - \beta_1^t)}
+              {\sqrt{v_t} / \sqrt{1 - \beta_2^t} + \epsilon}
 
-    The rule stands in `Adam.update`. The decay is alpha lambda, as in torch; in the paper it is
-    lambda times the schedule's multiplier, without alpha. ``amsgrad`` as in Adam.
+    with :math:`m_t` and :math:`v_t` as in `Adam`, from :math:`g_t = \nabla f_t(\theta_{t-1})` alone.
+
+    The rule stands in `Adam.update`. The decay is :math:`\alpha \lambda`, as in torch; in the paper it is
+    :math:`\lambda` times the schedule's multiplier, without :math:`\alpha`. ``amsgrad`` as in `Adam`.
 
     Shapes, dtypes and errors: as Adam.
     Source: Loshchilov and Hutter (2019), algorithm 2.

@@ -10,13 +10,13 @@ from adambook.torch_optim.adam import Adam
 
 
 class AMSGrad(Adam):
-    """AMSGrad: Adam whose denominator never shrinks (torch.optim.Adam with amsgrad=True).
+    r"""AMSGrad: Adam whose denominator never shrinks (torch.optim.Adam with amsgrad=True).
 
-        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        m_t = beta1 m_{t-1} + (1 - beta1) g_t
-        v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
-        v^max_t = max(v^max_{t-1}, v_t)
-        theta_t = theta_{t-1} - alpha m_t / (1 - beta1^t) / (sqrt(v^max_t / (1 - beta2^t)) + epsilon)
+    .. math:: v_t^{\max} = \max(v_{t-1}^{\max}, v_t), \qquad
+              \theta_t = \theta_{t-1} - \frac{\alpha \, m_t / (1 - \beta_1^t)}
+              {\sqrt{v_t^{\max}} / \sqrt{1 - \beta_2^t} + \epsilon}
+
+    with :math:`m_t` and :math:`v_t` as in `Adam`.
 
     The rule stands in `Adam.update`. Checkpoints interchange with Adam's; one without a maximum starts it.
     The paper has no bias correction and no epsilon; the maximum is over the uncorrected v_t, as in torch.

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import _use_grad_for_differentiable
 from torch.utils._foreach_utils import (
     _get_foreach_kernels_supported_devices,
     _group_tensors_by_device_and_dtype,
@@ -42,8 +43,8 @@ class Optimizer(torch.optim.Optimizer):
     ``update_foreach``, and passes its defaults to ``__init__``. Groups, hooks, schedulers, closures and the
     keys of ``state_dict`` are torch.optim's, so that checkpoints go both ways.
 
-    Shapes and dtypes: any floating or complex; state has its parameter's shape, dtype and strides; ``step`` is
-    a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable``).
+    Shapes and dtypes: any floating or complex; state has its parameter's shape, dtype and strides; ``step``
+    is a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable``).
 
     Errors: TypeError or ValueError naming parameter, value and range for a bad hyper-parameter, in the
     constructor, a parameter group or a loaded state_dict; RuntimeError in `step` for a gradient or state that
@@ -161,31 +162,21 @@ class Optimizer(torch.optim.Optimizer):
 
     # The step.
 
+    @_use_grad_for_differentiable
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step for every parameter that has a gradient.
 
         ``closure``, if given, evaluates the model again, with gradients; its value is returned.
         """
-        # When compiled, autograd's bookkeeping must end at the step's edges, as in torch.optim. Only then:
-        # importing torch._dynamo takes two seconds.
-        if torch.compiler.is_compiling():
-            torch._dynamo.graph_break()
-        with torch.set_grad_enabled(self.defaults["differentiable"]):
-            loss = self._step(closure)
-        if torch.compiler.is_compiling():
-            torch._dynamo.graph_break()
-        return loss
-
-    def _step(self, closure: Callable[[], Any] | None) -> Any:
         self._check_graph_capture()
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # Every gradient of every group is checked before anything changes.
+        # Every gradient and state is checked before anything changes.
         groups = [(group, [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
         for group, params in groups:
-            self._check_gradients(params, group)
+            self._check_fit(params, group)
         plans = [(group, *self._plan(params, group)) for group, params in groups]
         try:
             for group, one_by_one, in_lists in plans:
@@ -195,9 +186,7 @@ class Optimizer(torch.optim.Optimizer):
                 for columns in in_lists:
                     self._step_list(columns, options)
         except Exception as error:
-            error.add_note(
-                f"{type(self).__name__}.step was under way; parameters and state may have changed."
-            )
+            error.add_note(f"{type(self).__name__}.step was under way; parameters or state may have changed")
             raise
         return loss
 
@@ -206,7 +195,7 @@ class Optimizer(torch.optim.Optimizer):
             old, new = "_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check"
             getattr(self, new if hasattr(self, new) else old)()
 
-    def _check_gradients(self, params: list[Tensor], group: Group) -> None:
+    def _check_fit(self, params: list[Tensor], group: Group) -> None:
         name = type(self).__name__
         capturable = group.get("capturable") and not torch.compiler.is_compiling()
         differentiable = group["differentiable"]
@@ -233,6 +222,16 @@ class Optimizer(torch.optim.Optimizer):
                     "differentiable = True with a parameter that is a leaf and requires grad, which autograd "
                     "lets nobody change in place; allowed: a clone of it, the gradient in the clone's .grad"
                 )
+            for key, kept in self.state.get(p, {}).items():
+                if (
+                    key != "step"
+                    and kept is not None
+                    and (kept.dtype is not p.dtype or kept.device != p.device)
+                ):
+                    raise RuntimeError(
+                        f"state {key!r} is {kept.dtype} on {kept.device}, its parameter {p.dtype} on {p.device};"
+                        " move and cast a model before building its optimizer, or load the state_dict again"
+                    )
 
     def _plan(
         self, params: list[Tensor], group: Group
@@ -252,11 +251,10 @@ class Optimizer(torch.optim.Optimizer):
                     created = self._new_step(p, group) if name == "step" else self.initial(name, p, group)
                     if created is not None:
                         state[name] = created
-            if foreach and not p.grad.is_sparse and all(name in state for name in names):  # type: ignore[union-attr]
+            if foreach and _suits_lists(p) and all(name in state for name in names):
                 together.append((p, p.grad, *(state[name] for name in names)))  # type: ignore[arg-type]
             else:
                 one_by_one.append((p, state))
-                _check_state(p, state)
         return one_by_one, _by_device_and_dtype(together)
 
     def _step_one(self, p: Tensor, state: State, group: Group) -> None:
@@ -351,15 +349,6 @@ def _check_betas(betas: object, interval: Interval) -> None:
         raise ValueError(f"betas = {betas!r} is a number and a tensor; allowed: two numbers or two tensors")
 
 
-def _check_state(p: Tensor, state: State) -> None:
-    for name, value in state.items():
-        if name != "step" and (value.dtype is not p.dtype or value.device != p.device):
-            raise RuntimeError(
-                f"the state {name!r} is {value.dtype} on {value.device}, its parameter {p.dtype} on {p.device}; "
-                "move and cast a model before building its optimizer, or load the optimizer's own state_dict"
-            )
-
-
 def _recorded(group: Group) -> bool:
     """Whether autograd, a CUDA graph or the compiler records the step: then numbers must stay tensors."""
     return bool(group.get("capturable") or group["differentiable"] or torch.compiler.is_compiling())
@@ -392,6 +381,13 @@ def _uses_foreach(params: list[Tensor], group: Group) -> bool:
     devices = _get_foreach_kernels_supported_devices()
     native = (Tensor, torch.nn.Parameter)
     return all(type(p) in native and p.device.type in devices for p in params)
+
+
+def _suits_lists(p: Tensor) -> bool:
+    """Sparse gradients have no multi-tensor operations; and on the CPU those round a factor to the tensors' dtype:
+    in bfloat16, 0.999 becomes 1."""
+    assert p.grad is not None
+    return not (p.grad.is_sparse or (p.is_cpu and p.dtype in (torch.bfloat16, torch.float16)))
 
 
 def _by_device_and_dtype(rows: list[tuple[Tensor, ...]]) -> list[list[list[Tensor]]]:

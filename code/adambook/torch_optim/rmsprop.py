@@ -24,16 +24,18 @@ from adambook.torch_optim.base import (
 
 
 class RMSprop(Optimizer):
-    """RMSProp: divide by the root of an average of recent squared gradients (torch.optim.RMSprop).
+    r"""RMSProp: divide by the root of an average of recent squared gradients (torch.optim.RMSprop).
 
-        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        v_t = beta v_{t-1} + (1 - beta) g_t^2
-        s_t = v_t,  or v_t - n_t^2 with n_t = beta n_{t-1} + (1 - beta) g_t  if centered
-        theta_t = theta_{t-1} - alpha g_t / (sqrt(s_t) + epsilon)                           if mu = 0
-        b_t = mu b_{t-1} + g_t / (sqrt(s_t) + epsilon),  theta_t = theta_{t-1} - alpha b_t  if mu > 0
+    .. math:: g_t = \nabla f_t(\theta_{t-1}) + \lambda \theta_{t-1}, \qquad
+              v_t = \beta v_{t-1} + (1 - \beta) g_t^2
 
-    alpha is ``lr``, mu ``momentum``, lambda ``weight_decay``, epsilon ``eps``; beta is torch's ``alpha``.
-    Keeps ``step``, ``square_avg`` (v), ``grad_avg`` (n) if centered and ``momentum_buffer`` (b) if mu > 0.
+    .. math:: b_t = \mu b_{t-1} + \frac{g_t}{\sqrt{v_t} + \epsilon}, \qquad
+              \theta_t = \theta_{t-1} - \alpha b_t
+
+    With ``centered``, :math:`v_t - n_t^2` stands in the place of :math:`v_t` under the root, where
+    :math:`n_t = \beta n_{t-1} + (1 - \beta) g_t`. Here :math:`\alpha` is ``lr``, :math:`\beta` is torch's
+    ``alpha``, :math:`\mu` ``momentum``, :math:`\lambda` ``weight_decay``. Keeps ``step``, ``square_avg`` (v),
+    ``grad_avg`` (n) if centered, ``momentum_buffer`` (b) if :math:`\mu > 0`.
 
     Shapes and dtypes: any dense.
     Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.

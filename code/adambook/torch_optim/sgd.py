@@ -21,16 +21,16 @@ from adambook.torch_optim.base import (
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum (torch.optim.SGD).
+    r"""Stochastic gradient descent with momentum (torch.optim.SGD).
 
-        g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        b_1 = g_1,  b_t = mu b_{t-1} + (1 - tau) g_t
-        theta_t = theta_{t-1} - alpha b_t                       momentum
-        theta_t = theta_{t-1} - alpha (g_t + mu b_t)            with nesterov
-        theta_t = theta_{t-1} - alpha g_t                       if mu = 0
+    .. math:: g_t = \nabla f_t(\theta_{t-1}) + \lambda \theta_{t-1}
 
-    alpha is ``lr``, mu ``momentum``, tau ``dampening``, lambda ``weight_decay``.
-    Keeps ``momentum_buffer`` (b) if mu > 0.
+    .. math:: b_1 = g_1, \qquad b_t = \mu b_{t-1} + (1 - \tau) g_t, \qquad
+              \theta_t = \theta_{t-1} - \alpha b_t
+
+    With ``nesterov``, :math:`g_t + \mu b_t` stands in the place of :math:`b_t`. Here :math:`\alpha` is
+    ``lr``, :math:`\mu` ``momentum``, :math:`\tau` ``dampening``, :math:`\lambda` ``weight_decay``. Keeps
+    ``momentum_buffer`` (b) if :math:`\mu > 0`.
 
     Shapes and dtypes: any; takes sparse gradients (without weight decay).
     Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.

@@ -1,0 +1,439 @@
+"""The protocol of torch.optim around the rules: checkpoints, schedulers, groups, closures, hooks, copies."""
+
+import copy
+import io
+import pickle
+
+import pytest
+import torch
+from adambook import torch_optim
+from torch.optim import lr_scheduler
+
+CASES = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ("Adagrad", {"lr_decay": 0.1, "initial_accumulator_value": 0.2}),
+    ("RMSprop", {}),
+    ("RMSprop", {"momentum": 0.9, "centered": True, "weight_decay": 0.1}),
+    ("Adam", {"weight_decay": 0.1}),
+    ("Adam", {"amsgrad": True}),
+    ("AMSGrad", {"weight_decay": 0.1}),
+    ("AdamW", {}),
+    ("AdamW", {"amsgrad": True, "weight_decay": 0.3}),
+]
+IDS = [f"{name}-{'-'.join(options)}" for name, options in CASES]
+each_case = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+
+
+def ours(name, params, **options):
+    return getattr(torch_optim, name)(params, **options)
+
+
+def theirs(name, params, **options):
+    if name == "AMSGrad":
+        return torch.optim.Adam(params, amsgrad=True, **options)
+    return getattr(torch.optim, name)(params, **options)
+
+
+def parameters(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator).requires_grad_() for shape in [(), (4,), (3, 2)]]
+
+
+def loss_of(params, t):
+    """A loss whose gradient depends on the parameters and on the step."""
+    return sum(((p - 0.1 * t).square() * (i + 1)).sum() + p.sin().sum() for i, p in enumerate(params))
+
+
+def train(optimizer, params, start, stop):
+    for t in range(start, stop):
+        optimizer.zero_grad()
+        loss_of(params, t).backward()
+        optimizer.step()
+
+
+def twin(params):
+    return [p.detach().clone().requires_grad_() for p in params]
+
+
+def assert_equal(params, others):
+    for p, q in zip(params, others, strict=True):
+        assert torch.equal(p, q)
+
+
+def through_a_file(state_dict):
+    buffer = io.BytesIO()
+    torch.save(state_dict, buffer)
+    buffer.seek(0)
+    return torch.load(buffer)
+
+
+@each_case
+@pytest.mark.parametrize("direction", ["ours to torch", "torch to ours", "ours to ours"])
+def test_checkpoints_continue_identically(name, options, direction):
+    first, second = {
+        "ours to torch": (ours, theirs),
+        "torch to ours": (theirs, ours),
+        "ours to ours": (ours, ours),
+    }[direction]
+    uninterrupted = parameters()
+    train(theirs(name, uninterrupted, **options), uninterrupted, 0, 8)
+    params = parameters()
+    before = first(name, params, **options)
+    train(before, params, 0, 4)
+    moved = twin(params)
+    # Built with other hyper-parameters, which the checkpoint replaces.
+    after = second(name, moved, **{**options, "lr": 0.7})
+    after.load_state_dict(through_a_file(before.state_dict()))
+    train(after, moved, 4, 8)
+    assert_equal(moved, uninterrupted)
+    reference = theirs(name, parameters(), **options)
+    assert set(after.state_dict()["param_groups"][0]) >= set(reference.state_dict()["param_groups"][0])
+
+
+@pytest.mark.parametrize(("first", "second"), [("Adam", "AMSGrad"), ("AMSGrad", "Adam")])
+def test_adam_with_amsgrad_and_amsgrad_interchange(first, second):
+    options = {"Adam": {"amsgrad": True}, "AMSGrad": {}}
+    uninterrupted, params = parameters(), parameters()
+    train(ours("AMSGrad", uninterrupted), uninterrupted, 0, 8)
+    before = ours(first, params, **options[first])
+    train(before, params, 0, 4)
+    moved = twin(params)
+    after = ours(second, moved, **options[second])
+    after.load_state_dict(before.state_dict())
+    train(after, moved, 4, 8)
+    assert_equal(moved, uninterrupted)
+
+
+def test_amsgrad_continues_a_run_of_adam_with_the_maximum_from_there_on():
+    params = parameters()
+    adam = ours("Adam", params)
+    train(adam, params, 0, 3)
+    amsgrad = ours("AMSGrad", params)
+    amsgrad.load_state_dict(adam.state_dict())
+    train(amsgrad, params, 3, 4)
+    for p in params:
+        assert amsgrad.param_groups[0]["amsgrad"] is True
+        assert torch.equal(amsgrad.state[p]["max_exp_avg_sq"], amsgrad.state[p]["exp_avg_sq"])
+
+
+@each_case
+def test_checkpoints_of_old_versions_load(name, options):
+    params = parameters()
+    optimizer = ours(name, params, **options)
+    train(optimizer, params, 0, 3)
+    old = copy.deepcopy(optimizer.state_dict())
+    for group in old["param_groups"]:
+        for key in ("foreach", "maximize", "differentiable", "capturable", "fused", "decoupled_weight_decay"):
+            group.pop(key, None)
+    for state in old["state"].values():
+        if "step" in state:
+            state["step"] = 3  # a number, as in versions before 1.12
+    moved = twin(params)
+    loaded = ours(name, moved, **options)
+    loaded.load_state_dict(old)
+    assert loaded.param_groups[0].keys() == optimizer.param_groups[0].keys()
+    train(optimizer, params, 3, 6)
+    train(loaded, moved, 3, 6)
+    assert_equal(moved, params)
+    for p in moved:
+        if "step" in loaded.state[p]:
+            step = loaded.state[p]["step"]
+            assert (step.dtype, step.shape, step.device.type) == (torch.float32, (), "cpu")
+            assert step == 6
+
+
+@each_case
+@pytest.mark.parametrize(
+    "how", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"]
+)
+def test_copies_continue_on_their_own(name, options, how):
+    params = parameters()
+    optimizer = ours(name, params, **options)
+    train(optimizer, params, 0, 3)
+    other_params, other = how((params, optimizer))
+    assert type(other) is type(optimizer)
+    before = [p.detach().clone() for p in params]
+    train(other, other_params, 3, 6)
+    assert_equal(params, before)
+    train(optimizer, params, 3, 6)
+    assert_equal(params, other_params)
+
+
+SCHEDULERS = {
+    "lambda": lambda opt: lr_scheduler.LambdaLR(opt, lambda t: 1 / (t + 1)),
+    "step": lambda opt: lr_scheduler.StepLR(opt, 2),
+    "multistep": lambda opt: lr_scheduler.MultiStepLR(opt, [2, 4]),
+    "constant": lambda opt: lr_scheduler.ConstantLR(opt, total_iters=3),
+    "linear": lambda opt: lr_scheduler.LinearLR(opt, total_iters=4),
+    "exponential": lambda opt: lr_scheduler.ExponentialLR(opt, 0.9),
+    "polynomial": lambda opt: lr_scheduler.PolynomialLR(opt, total_iters=5),
+    "cosine": lambda opt: lr_scheduler.CosineAnnealingLR(opt, T_max=5),
+    "warm restarts": lambda opt: lr_scheduler.CosineAnnealingWarmRestarts(opt, T_0=3),
+    "one cycle": lambda opt: lr_scheduler.OneCycleLR(opt, max_lr=0.1, total_steps=10),
+    "cyclic": lambda opt: lr_scheduler.CyclicLR(opt, 0.01, 0.1, step_size_up=2, cycle_momentum=False),
+    "sequential": lambda opt: lr_scheduler.SequentialLR(
+        opt, [lr_scheduler.LinearLR(opt, total_iters=2), lr_scheduler.ExponentialLR(opt, 0.5)], [2]
+    ),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS)
+@pytest.mark.parametrize(("name", "options"), [CASES[1], CASES[3], CASES[5], CASES[8], CASES[9]], ids=str)
+def test_schedulers_drive_them_as_they_drive_torch(name, options, schedule):
+    if schedule == "one cycle" and name == "Adagrad":
+        make = lambda opt: lr_scheduler.OneCycleLR(opt, 0.1, total_steps=10, cycle_momentum=False)  # noqa: E731
+    else:
+        make = SCHEDULERS[schedule]
+    results = []
+    for factory in (ours, theirs):
+        params = parameters()
+        optimizer = factory(name, params, **options)
+        scheduler = make(optimizer)
+        rates = []
+        for t in range(8):
+            train(optimizer, params, t, t + 1)
+            scheduler.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+        results.append((params, rates))
+    assert results[0][1] == results[1][1]
+    assert len(set(results[0][1])) > 1
+    assert_equal(results[0][0], results[1][0])
+
+
+def test_reduce_on_plateau_reduces():
+    params = parameters()
+    optimizer = ours("Adam", params)
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    for _ in range(3):
+        scheduler.step(1.0)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-5)
+
+
+@each_case
+@pytest.mark.parametrize("foreach", [False, True])
+def test_groups_have_their_own_options_and_may_come_late(name, options, foreach):
+    if name == "Adagrad":
+        foreach = False  # torch's multi-tensor AdaGrad rounds otherwise; test_parity holds it
+        options = {**options, "initial_accumulator_value": 0.0}
+    results = []
+    for factory in (ours, theirs):
+        params = parameters()
+        groups = [{"params": params[:1], "lr": 0.3}, {"params": params[1:2], "weight_decay": 0.5}]
+        optimizer = factory(name, groups, foreach=foreach, **options)
+        train(optimizer, params, 0, 3)
+        optimizer.add_param_group({"params": params[2], "lr": 0.05, "maximize": True})
+        train(optimizer, params, 3, 6)
+        results.append(params)
+    assert_equal(*results)
+    alone = parameters()
+    train(ours(name, alone, foreach=foreach, **options), alone, 0, 6)
+    assert not any(torch.equal(p, q) for p, q in zip(alone, results[0], strict=True))
+
+
+def test_adagrad_groups_start_their_own_sums():
+    a, b = torch.ones(2), torch.ones(2)
+    groups = [{"params": [a]}, {"params": [b], "initial_accumulator_value": 4.0}]
+    optimizer = ours("Adagrad", groups, initial_accumulator_value=1.0)
+    a.grad = b.grad = torch.zeros(2)
+    optimizer.step()
+    assert torch.equal(optimizer.state[a]["sum"], torch.full((2,), 1.0))
+    assert torch.equal(optimizer.state[b]["sum"], torch.full((2,), 4.0))
+
+
+def test_adagrad_shares_its_memory():
+    params = parameters()
+    optimizer = ours("Adagrad", params, initial_accumulator_value=0.5)
+    optimizer.share_memory()
+    assert all(optimizer.state[p]["sum"].is_shared() for p in params)
+    train(optimizer, params, 0, 2)
+    reference = parameters()
+    train(theirs("Adagrad", reference, initial_accumulator_value=0.5), reference, 0, 2)
+    assert_equal(params, reference)
+
+
+def test_named_parameters_keep_their_names():
+    model = torch.nn.Linear(2, 1)
+    optimizer = ours("Adam", model.named_parameters())
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+
+
+@each_case
+def test_closures_are_evaluated_with_gradients_and_returned(name, options):
+    params, reference = parameters(), parameters()
+    optimizer = ours(name, params, **options)
+    calls = []
+
+    def closure():
+        assert torch.is_grad_enabled()
+        optimizer.zero_grad()
+        loss = loss_of(params, len(calls))
+        loss.backward()
+        calls.append(loss.item())
+        return loss
+
+    with torch.no_grad():  # the caller's mode must not reach the closure
+        losses = [optimizer.step(closure).item() for _ in range(3)]
+    assert losses == calls
+    assert len(calls) == 3
+    train(theirs(name, reference, **options), reference, 0, 3)
+    assert_equal(params, reference)
+    assert optimizer.step() is None
+
+
+def test_hooks_run_around_the_step():
+    params = parameters()
+    optimizer = ours("Adam", params)
+    seen = []
+    optimizer.register_step_pre_hook(lambda opt, args, kwargs: seen.append(("pre", params[0].item())))
+    optimizer.register_step_post_hook(lambda opt, args, kwargs: seen.append(("post", params[0].item())))
+    start = params[0].item()
+    train(optimizer, params, 0, 1)
+    assert seen == [("pre", start), ("post", params[0].item())]
+    assert start != params[0].item()
+    optimizer.register_load_state_dict_pre_hook(lambda opt, state: seen.append("load"))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert seen[-1] == "load"
+
+
+@each_case
+def test_parameters_without_gradient_are_left_alone(name, options):
+    params = parameters()
+    frozen = params[1].detach().clone()
+    optimizer = ours(name, params, **options)
+    params[0].grad = torch.ones_like(params[0])
+    optimizer.step()
+    assert torch.equal(params[1], frozen)
+    assert params[1] not in optimizer.state
+
+
+@each_case
+def test_lr_zero_and_no_gradient_create_state_and_move_nothing(name, options):
+    # torch.distributed.checkpoint creates the state in this way before it loads.
+    params = parameters()
+    before = twin(params)
+    optimizer = ours(name, params, **{**options, "lr": 0.0})
+    for p in params:
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    assert_equal(params, before)
+    reference = theirs(name, before, **{**options, "lr": 0.0})
+    for p in before:
+        p.grad = torch.zeros_like(p)
+    reference.step()
+    kept, expected = optimizer.state_dict()["state"], reference.state_dict()["state"]
+    assert {i: set(state) for i, state in kept.items()} == {i: set(state) for i, state in expected.items()}
+
+
+@each_case
+def test_tensor_lr_is_the_number_it_holds(name, options):
+    params, reference = parameters(), parameters()
+    optimizer = ours(
+        name, params, **{**options, "lr": torch.tensor([0.0625])}
+    )  # one element, exact in binary
+    train(optimizer, params, 0, 3)
+    train(ours(name, reference, **{**options, "lr": 0.0625}), reference, 0, 3)
+    assert_equal(params, reference)
+    optimizer.param_groups[0]["lr"].fill_(0.0)
+    kept = twin(params)
+    train(optimizer, params, 3, 4)
+    assert_equal(params, kept)
+
+
+def test_tensor_betas_are_the_numbers_they_hold():
+    params, reference = parameters(), parameters()
+    betas = (torch.tensor(0.5), torch.tensor(0.75))
+    train(ours("Adam", params, betas=betas), params, 0, 3)
+    train(ours("Adam", reference, betas=(0.5, 0.75)), reference, 0, 3)
+    assert_equal(params, reference)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [case for case in CASES if case[0] != "AdamW"] + [("AdamW", {"betas": (0.5, 0.5)})],
+    ids=str,
+)
+def test_differentiable_steps_have_the_gradient_of_the_learning_rate(name, options):
+    start = torch.tensor([1.0, -2.0], dtype=torch.float64)
+
+    def end_loss(lr):
+        p = start.clone().requires_grad_().clone()
+        optimizer = ours(name, [p], **{**options, "lr": lr, "differentiable": True})
+        for _ in range(4):
+            loss = (p.clone() ** 4).sum() / 10
+            (p.grad,) = torch.autograd.grad(loss, p, create_graph=True)
+            optimizer.step()
+        return (p.clone() ** 2).sum()
+
+    # Central differences at 1e-6 against autograd, to gradcheck's defaults (atol 1e-5, rtol 1e-3).
+    lr = torch.tensor(0.05, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(end_loss, (lr,))
+    assert abs(torch.autograd.grad(end_loss(lr), lr)[0].item()) > 1e-3
+    # The same numbers as the ordinary step.
+    plain = start.clone()
+    optimizer = ours(name, [plain], **{**options, "lr": 0.05})
+    for _ in range(4):
+        plain.grad = 4 * plain**3 / 10
+        optimizer.step()
+    # There t is a float32 tensor, and so is 1 - beta2^t, whose rounding is 6e-8 of 1, or 6e-5 of 1 - 0.999.
+    torch.testing.assert_close(end_loss(lr), (plain**2).sum(), rtol=6e-5, atol=0)
+
+
+def test_differentiable_betas_have_gradients():
+    start = torch.tensor([1.0, -2.0], dtype=torch.float64)
+
+    def end_loss(beta1, beta2):
+        p = start.clone().requires_grad_().clone()
+        optimizer = ours("Adam", [p], lr=0.05, betas=(beta1, beta2), differentiable=True)
+        for _ in range(3):
+            loss = (p.clone() ** 4).sum() / 10
+            (p.grad,) = torch.autograd.grad(loss, p, create_graph=True)
+            optimizer.step()
+        return (p.clone() ** 2).sum()
+
+    betas = [torch.tensor(beta, dtype=torch.float64, requires_grad=True) for beta in (0.8, 0.9)]
+    assert torch.autograd.gradcheck(end_loss, betas)
+
+
+@each_case
+def test_grad_scaler_unscales_and_skips_overflow(name, options):
+    results = []
+    for factory in (ours, theirs):
+        params = parameters()
+        optimizer = factory(name, params, **options)
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        for t in range(4):
+            optimizer.zero_grad()
+            scaler.scale(loss_of(params, t)).backward()
+            if t == 1:
+                params[0].grad.fill_(float("inf"))
+            before = twin(params)
+            scaler.step(optimizer)
+            scaler.update()
+            assert torch.equal(params[1], before[1]) == (t == 1)
+        results.append(params)
+    assert_equal(*results)
+
+
+@pytest.mark.parametrize("foreach", [None, True])
+@pytest.mark.parametrize("name", ["SGD", "AMSGrad"])
+def test_compiled_steps_agree(name, foreach):
+    options = {"momentum": 0.9} if name == "SGD" else {"weight_decay": 0.1}
+    params, reference = parameters(), parameters()
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    optimizer = ours(name, params, foreach=foreach, **options)
+    eager = ours(name, reference, **options)
+    step = torch.compile(optimizer.step, backend="aot_eager")
+    for t in range(4):
+        for group, run in ((params, step), (reference, eager.step)):
+            for p in group:
+                p.grad = None
+            loss_of(group, t).backward()
+            run()
+    # One graph for the first step, which creates the state, and one for all others.
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 2
+    # Compiled, bias corrections are computed in float32: a few roundings of each step's change.
+    for p, q in zip(params, reference, strict=True):
+        torch.testing.assert_close(p, q, rtol=4 * 8 * torch.finfo(p.dtype).eps, atol=0)
