@@ -7,6 +7,7 @@ from .effective_step import EffectiveStep
 from .ewma import EWMAExplorer
 from .mgf import MGFExplorer
 from .microscope import Microscope
+from .race import Race
 
 __all__ = [
     "AdagradSquares",
@@ -16,4 +17,5 @@ __all__ = [
     "EffectiveStep",
     "MGFExplorer",
     "Microscope",
+    "Race",
 ]
