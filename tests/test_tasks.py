@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -340,19 +341,28 @@ def test_schedule_and_name_are_passed_on(digits):
     assert found.name == "one step"
 
 
-def test_progress_bar_shows_on_a_terminal_only(digits, monkeypatch):
+@pytest.mark.parametrize(
+    ("terminal", "silenced", "shows"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_progress_bar_shows_where_someone_watches(digits, monkeypatch, terminal, silenced, shows):
     pytest.importorskip("tqdm")
 
-    class Terminal(io.StringIO):
+    class Stream(io.StringIO):
         def isatty(self):
-            return True
+            return terminal
 
-    task = SoftmaxRegression(digits, batch=64)
-    for stream, shows in ((Terminal(), True), (io.StringIO(), False)):
-        monkeypatch.setattr("sys.stderr", stream)
-        monkeypatch.setattr(tasks, "DELAY", 0)
-        tune(Adam, task, [0.1], (0,), 20)
-        assert ("Adam" in stream.getvalue()) is shows
+    stream = Stream()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr(tasks, "DELAY", 0)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.delenv("ADAMBOOK_NO_PROGRESS", raising=False)
+    if silenced:
+        monkeypatch.setenv("ADAMBOOK_NO_PROGRESS", "1")
+    tune(Adam, SoftmaxRegression(digits, batch=64), [0.1], (0,), 20)
+    assert ("Adam" in stream.getvalue()) is shows
+    assert stream.getvalue().strip(" \r") == "" or stream.getvalue().endswith(
+        "\r"
+    )  # nothing is left on the line
 
 
 @pytest.mark.parametrize(

@@ -574,7 +574,7 @@ def tune(
     `Evaluation`, taken at the last point, or is a function (task, run) of the whole `Trajectory` whose result
     is of shape (n_lr, n_seeds), such as ``StreamingRegression.mean_excess``; less is better. A run that
     diverges is marked and leaves the others alone. All methods that are given the same task, seeds and steps
-    see the same batches. Runs longer than 2 s show a progress bar on a terminal. Raises ValueError if no
+    see the same batches. Runs longer than 2 s show a progress bar. Raises ValueError if no
     learning rate is left for which all seeds stayed finite.
     """
     rates = floats("lrs", lrs)
@@ -646,8 +646,9 @@ def _slices(length: int, size: int) -> list[slice]:
 class _Progress(Objective):
     """The same objective with a progress bar that counts its gradients.
 
-    The bar appears after 2 s, on the error stream, and vanishes at the end. It stays away where that stream
-    is not a terminal, so that a stored notebook keeps no trace of it, and where tqdm is missing.
+    The bar appears after 2 s, on the error stream, and vanishes at the end. It needs tqdm, and a terminal or
+    a notebook; with ADAMBOOK_NO_PROGRESS in the environment, as in builds and tests, it stays away, so that
+    no stored output keeps a trace of it.
     """
 
     def __init__(self, task: Task, steps: int, name: str) -> None:
@@ -656,7 +657,8 @@ class _Progress(Objective):
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and "ADAMBOOK_NO_PROGRESS" not in os.environ:
+        watched = sys.stderr.isatty() or "ipykernel" in sys.modules
+        if watched and "ADAMBOOK_NO_PROGRESS" not in os.environ:
             try:
                 from tqdm import tqdm
             except ImportError:
