@@ -464,7 +464,7 @@ def build_pages(at: Paths, inputs: Inputs, cache: Path) -> Iterator[None]:
     with site.renew(inputs.site()), Stamp(at.stamps / "book").renew(inputs.book()):
         with running(Job("building the pages", command, at, ADAMBOOK_CACHE=str(cache))):
             yield
-        reports = files(at.html, "reports/*.err.log")
+        reports = files(at.html, "reports/**/*.err.log")
         if reports:
             raise Stop(f"{reports[0].read_text(encoding='utf-8')}\n{reports[0].name}: the notebook failed.")
 
