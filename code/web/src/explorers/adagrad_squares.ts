@@ -2,7 +2,7 @@ import { short } from "../lib/format";
 import { BEST_GD, CURVATURES, LIMIT, needed, run, type SquaresValues, summary, sums } from "../lib/squares";
 import { clip, dot, el, hue, type Interval, label, line, panel, px, rule, type Stage, trace, widget } from "../lib/svg";
 
-const REACH: Interval = [-2.5, 2.5];
+const REACH: Interval = [-3, 3];
 const ANGLES = Array.from({ length: 91 }, (_, angle) => angle);
 
 function draw(stage: Stage<SquaresValues>, values: SquaresValues): string {
@@ -21,6 +21,7 @@ function draw(stage: Stage<SquaresValues>, values: SquaresValues): string {
   const scale = (size * 0.98) / (fx + fy), [sx, sy] = v.map((sum) => scale * Math.sqrt(sum));
   const ox = middle.x + (middle.width - size) / 2 + scale * fy, oy = middle.y + 34 + scale * fy; // the corner where the axes meet
   const square = (x: number, y: number, side: number) => el("rect", { class: "ab-square", x: px(x), y: px(y), width: px(side), height: px(side), ...hue("Adagrad") });
+  const named = (x: number, y: number, side: number, axis: string) => side > 26 ? [label(x + side / 2, y + side / 2 + 4, axis, "Adagrad", "middle")] : [];
   const foot = middle.y + 34 + size + 18;
   const row = (k: number, axis: string, sum: number) => el("text", { class: "ab-axis", x: px(middle.x + middle.width / 2), y: foot + 18 * k, "text-anchor": "middle" }, `Σg² along ${axis}: ${short(sum)}`);
 
@@ -40,12 +41,13 @@ function draw(stage: Stage<SquaresValues>, values: SquaresValues): string {
     el("text", { class: "ab-axis", x: middle.x, y: middle.y + 13 }, "sums of squared gradients"),
     square(ox, oy, sx), square(ox - sy, oy - sy, sy),
     el("path", { class: "ab-mark", d: `M${px(ox)},${px(oy)}H${px(ox + scale * fx)}M${px(ox)},${px(oy)}V${px(oy - scale * fy)}` }),
+    ...named(ox, oy, sx, "θ₁"), ...named(ox - sy, oy - sy, sy, "θ₂"),
     row(0, "θ₁", v[0]), row(1, "θ₂", v[1]),
     c.axes, rule(c, "x", angle, undefined, "ab-dash ab-faint"),
     clip(c.box, line(trace([0, 90], [gd, gd], c.x, c.y), "SGD"), line(trace(ANGLES, adagrad.map(cap), c.x, c.y), "Adagrad", "ab-thick")),
     dot(c.x(angle), c.y(Math.min(now, LIMIT)), "Adagrad", 5.5),
-    label(c.x(45), c.y(gd) + 18, `gradient descent ${gd}`, "SGD", "middle"),
-    label(top ? c.x(45) : c.x(angle) + (flip ? -11 : 11), top && now <= LIMIT ? c.y(peak) - 10 : c.y(Math.min(now, LIMIT)) + middleway, `AdaGrad ${now > LIMIT ? `over ${LIMIT}` : now}`, "Adagrad", top ? "middle" : flip ? "end" : "start"),
+    label(c.x(45), c.y(gd) + 18, `GD: ${gd}`, "SGD", "middle"),
+    label(top ? c.x(45) : c.x(angle) + (flip ? -11 : 11), top && now <= LIMIT ? c.y(peak) - 10 : c.y(Math.min(now, LIMIT)) + middleway, `AdaGrad: ${now > LIMIT ? `over ${LIMIT}` : now}`, "Adagrad", top ? "middle" : flip ? "end" : "start"),
   );
   return summary({ ...values, step: shown }, v);
 }

@@ -19,10 +19,13 @@ function draw(stage: Stage<ConditioningValues>, values: ConditioningValues): str
   const ts = Array.from({ length: shown + 1 }, (_, t) => t);
   const law = (q: number) => { const end = Math.min(STEPS, Math.log(1e-14) / (2 * Math.log(Math.min(q, 0.9999999)))); return trace([0, end], [1, q ** (2 * end)], b.x, b.y); };
   // Where a line leaves the panel: its label stands there.
-  const ends = [bestGD(kappa).rate, bestMomentum(kappa).rate].map((q) => b.y(Math.max(LOSS[0], q ** (2 * STEPS))) + 4);
-  const [yGD, yMomentum] = spread(ends, 34, b.box.y + 12, b.box.y + b.box.height - 16);
-  const edge = b.box.x + b.box.width + 8;
-  const reference = (y: number, title: string, q: number, hue: Name) => [label(edge, y, title, hue), label(edge, y + 15, `best ${q.toFixed(3)}`, hue)];
+  const best = [bestGD(kappa).rate, bestMomentum(kappa).rate], floor = b.box.y + b.box.height;
+  const heights = spread(best.map((q) => b.y(Math.max(LOSS[0], q ** (2 * STEPS))) + 4), 34, b.box.y + 12, floor - 20);
+  const reference = (k: number, title: string, name: Name) => {
+    const end = Math.log(LOSS[0]) / (2 * Math.log(Math.max(1e-9, best[k]))), early = end < 0.6 * STEPS;
+    const x = early ? b.x(end) + 7 : b.box.x + b.box.width + 8, y = early ? floor - 22 - 34 * (1 - k) : heights[k];
+    return [label(x, y, title, name), label(x, y + 15, `best ${best[k].toFixed(3)}`, name)];
+  };
   // Named above the line, a third of the way along what the panel shows of it.
   const q = rate(kappa, lr, momentum), middle = Math.min(70, Math.log(1e-4) / (2 * Math.log(Math.max(1e-9, Math.min(q, 1)))));
   const theory = q < 1 ? [label(b.x(middle) + 6, b.y(q ** (2 * middle)) - 7, `theory: ${q.toFixed(3)}`)] : [];
@@ -38,7 +41,7 @@ function draw(stage: Stage<ConditioningValues>, values: ConditioningValues): str
       line(trace(ts, ts.map((t) => Math.max(1e-16, losses[t] / losses[0])), b.x, b.y), name, "ab-thick")),
     dot(b.x(shown), here, name),
     ...theory,
-    ...reference(yGD, "plain", bestGD(kappa).rate, "SGD"), ...reference(yMomentum, "momentum", bestMomentum(kappa).rate, "Momentum"),
+    ...reference(0, "plain", "SGD"), ...reference(1, "momentum", "Momentum"),
   );
   const set = (x: number, y: number) => stage.set({ x0: clamp(x, X), y0: clamp(y, Y) });
   stage.handle("start", {
