@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,12 @@ def test_ruff():
 def test_mypy():
     run = tool("mypy")
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_readme_keeps_its_word():
+    """Its example runs, and ends where its comment says."""
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert abs(names["run"].final - 1).max() < 1e-3
+    assert names["run"].state.v[-1].shape == (2,)
