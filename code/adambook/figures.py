@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 
 from adambook._check import Array, choice
+from adambook.numpy_optim.layers import PROSE_NAMES
 from adambook.objectives import Objective
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def learning_rate_rows(ax: Axes, results: dict[str, Any], ylabel: str = "final t
     """
     for name, result in results.items():
         mean, spread_ = np.asarray(result.mean, float), np.asarray(result.std, float)
-        ax.plot(result.lrs, mean, marker="o", markersize=3.5, color=color(name), label=name)
+        ax.plot(result.lrs, mean, marker="o", markersize=3.5, color=color(name), label=PROSE_NAMES.get(name, name))
         ax.fill_between(
             result.lrs, mean - spread_, mean + spread_, color=color(name), alpha=0.15, linewidth=0
         )
