@@ -29,7 +29,10 @@ async function bundleAll() {
   if (explorers.length) await build({ ...common, entryPoints: explorers, outdir: STATIC, format: "esm", minify: true });
   const page = join(SRC, "page", "embed.ts");
   if (existsSync(page))
-    await build({ ...common, entryPoints: [page], outdir: DIST, format: "iife", minify: true, inject: [join(SRC, "page", "amd-shim.ts")] });
+    await build({
+      ...common, entryPoints: [page], outdir: DIST, format: "iife", minify: true,
+      inject: [join(SRC, "page", "amd-shim.ts")], define: { "AbortSignal.timeout": "patientTimeout" },
+    });
 
   const built = [...(existsSync(STATIC) ? walk(STATIC) : []), ...["embed.js", "embed.css"].map((f) => join(DIST, f)).filter(existsSync)];
   for (const file of built) console.log(`${basename(file).padEnd(28)}${(statSync(file).size / 1000).toFixed(1).padStart(8)} kB`);

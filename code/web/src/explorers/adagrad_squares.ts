@@ -21,7 +21,7 @@ function draw(stage: Stage<SquaresValues>, values: SquaresValues): string {
   const scale = (size * 0.98) / (fx + fy), [sx, sy] = v.map((sum) => scale * Math.sqrt(sum));
   const ox = middle.x + (middle.width - size) / 2 + scale * fy, oy = middle.y + 34 + scale * fy; // the corner where the axes meet
   const square = (x: number, y: number, side: number) => el("rect", { class: "ab-square", x: px(x), y: px(y), width: px(side), height: px(side), ...hue("Adagrad") });
-  const named = (x: number, y: number, side: number, axis: string) => side > 26 ? [label(x + side / 2, y + side / 2 + 4, axis, "Adagrad", "middle")] : [];
+  const named = (x: number, y: number, side: number, axis: string) => side > 26 ? [el("text", { class: "ab-key", x: px(x + side / 2), y: px(y + side / 2 + 4), "text-anchor": "middle" }, axis)] : [];
   const foot = middle.y + 34 + size + 18;
   const row = (k: number, axis: string, sum: number) => el("text", { class: "ab-axis", x: px(middle.x + middle.width / 2), y: foot + 18 * k, "text-anchor": "middle" }, `Σg² along ${axis}: ${short(sum)}`);
 

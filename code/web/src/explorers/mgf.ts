@@ -1,6 +1,6 @@
 import { fixed } from "../lib/format";
 import { mean2, DISTRIBUTIONS, type MGFValues, summary } from "../lib/moments";
-import { clip, curve, dot, el, hue, type Interval, label, line, panel, px, rule, type Stage, widget } from "../lib/svg";
+import { clip, curve, dot, el, hue, type Interval, label, line, panel, px, rule, spread, type Stage, widget } from "../lib/svg";
 
 const S: Interval = [-2, 2];
 const M: Interval = [-1, 6];
@@ -19,21 +19,21 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
        line(curve((v) => g.density!(v, mu, sigma), a.x, a.y))]
     : [-1, 1].flatMap((z) => [el("line", { class: "ab-line", x1: at(z), x2: at(z), y1: floor, y2: a.y(0.5) }), dot(at(z), a.y(0.5))]);
 
-  const b = panel(right, { domain: S, label: "s" }, { domain: M, label: "M(s) = E[exp(s g)]" });
+  const b = panel(right, { domain: S, label: "s" }, { domain: M, label: "M(s) = E[exp(s g)]" }, { right: 100 });
   const [low, high] = g.bounds(sigma);
   const mgf = (s: number) => (s > low && s < high ? g.mgf(s, mu, sigma) : NaN);
   const tangent = (s: number) => 1 + mu * s;
   const parabola = (s: number) => 1 + mu * s + (mean2(mu, sigma) * s * s) / 2;
-  // Convex curves leave the room above them empty: M is named on the arm that rises, the parabola on the other one.
-  const side = mu < 0 ? -1 : 1, inner = side > 0 ? "end" : "start", outer = side > 0 ? "start" : "end";
+  // A convex curve leaves the room above it empty: M is named inside the arm that rises. The others are named where they leave.
+  const side = mu < 0 ? -1 : 1;
   const reach = (f: (s: number) => number, way: number, level: number) => {
     let s = 0;
-    while (s < 1.92 && !(f(way * (s + 0.01)) > level)) s += 0.01;
+    while (s < 2 && !(f(way * (s + 0.01)) > level)) s += 0.01;
     return way * s;
   };
-  const sM = reach((s) => (Number.isNaN(mgf(s)) ? Infinity : mgf(s)), side, 5.4), sP = reach(parabola, -side, 4.3);
-  const slope = (b.y(0) - b.y(mu)) / (b.x(1) - b.x(0)); // of the tangent, in pixels
-  const sT = side * Math.min(1.95, 1.6 / Math.max(0.01, Math.abs(mu)) + 1);
+  const sM = reach((s) => (Number.isNaN(mgf(s)) ? Infinity : mgf(s)), side, 5.4), sP = reach(parabola, 1, M[1]);
+  const edge = b.box.x + b.box.width + 7;
+  const [yP, yT] = spread([b.y(parabola(2)) + 4, b.y(tangent(2)) + 4], 17, b.box.y + 10, b.box.y + b.box.height);
   const gone = ([from, to]: Interval) => el("rect", { class: "ab-gone", x: b.x(from), y: b.box.y, width: Math.max(0, b.x(to) - b.x(from)), height: b.box.height });
 
   stage.show(
@@ -49,9 +49,9 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
       line(curve(mgf, b.x, b.y, [Math.max(S[0], low), Math.min(S[1], high)]), undefined, "ab-thick"),
       dot(b.x(0), b.y(1)),
       ...[low, high].filter(Number.isFinite).map((s) => rule(b, "x", s))),
-    label(b.x(sM) - 9 * side, b.y(Math.min(5.4, mgf(sM) || 5.4)) + 4, "M(s)", undefined, inner),
-    label(b.x(sP) + 9 * side, b.y(parabola(sP)) - (Math.abs(sP) > 1.9 ? 10 : -4), `curvature ${fixed(mean2(mu, sigma))}`, "second", outer),
-    label(b.x(sT), b.y(tangent(sT)) + 16 + Math.min(40, 66 * Math.abs(slope)), `slope ${fixed(mu)}`, "first", inner),
+    label(b.x(sM) - 9 * side, b.y(Math.min(5.4, mgf(sM) || 5.4)) + 4, "M(s)", undefined, side > 0 ? "end" : "start"),
+    label(sP < 1.9 ? b.x(sP) + 9 : edge, yP, `curvature ${fixed(mean2(mu, sigma))}`, "second"),
+    label(edge, yT, `slope ${fixed(mu)}`, "first"),
   );
   return summary(values);
 }
