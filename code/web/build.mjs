@@ -25,8 +25,10 @@ const common = { bundle: true, target: "es2021", charset: "utf8", logLevel: "war
 async function bundleAll() {
   const explorers = sources.filter(
     (f) => relative(SRC, f).startsWith("explorers") && /\.(ts|css)$/.test(f) && !f.endsWith(".d.ts") && !isTest(f));
-  rmSync(STATIC, { recursive: true, force: true });
   if (explorers.length) await build({ ...common, entryPoints: explorers, outdir: STATIC, format: "esm", minify: true });
+  // Only what has lost its source goes, and last: a notebook that runs meanwhile finds every module.
+  const made = new Set(explorers.map((f) => basename(f).replace(/\.ts$/, ".js")));
+  for (const file of existsSync(STATIC) ? walk(STATIC) : []) if (!made.has(basename(file))) rmSync(file);
   const page = join(SRC, "page", "embed.ts");
   if (existsSync(page))
     await build({

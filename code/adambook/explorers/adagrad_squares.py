@@ -11,7 +11,7 @@ import numpy.typing as npt
 from adambook._check import Array
 from adambook.descent import Trajectory, descend
 from adambook.explorers.base import Explorer, Slider, Steps, count, fixed, short
-from adambook.figures import INK, MUTED, color
+from adambook.figures import INK, MUTED, color, label_lines
 from adambook.numpy_optim import SGD, Adagrad
 from adambook.objectives import Quadratic, turn
 
@@ -95,6 +95,7 @@ class AdagradSquares(Explorer):
         left.grid(visible=False)
         for x, y, side in ((0, -sx, sx), (-sy, 0, sy)):
             middle.add_patch(_square(x, y, side))
+            middle.text(x + side / 2, y + side / 2, "θ₁" if x == 0 else "θ₂", ha="center", va="center")
         edge = max(sx + sy, 1e-9)
         middle.set(
             xlim=(-sy - 0.02 * edge, sx + 0.02 * edge),
@@ -104,15 +105,14 @@ class AdagradSquares(Explorer):
         middle.set_title("sums of squared gradients")
         middle.set_axis_off()
         angles = np.arange(91)
-        right.plot(angles, np.minimum(needed(Adagrad(lr=self.lr), angles), LIMIT), color=color("Adagrad"))
+        adagrad = np.minimum(needed(Adagrad(lr=self.lr), angles), LIMIT)
+        right.plot(angles, adagrad, color=color("Adagrad"), label="AdaGrad")
         gd = needed(SGD(lr=BEST_GD), 0)[0]
-        right.axhline(gd, color=color("SGD"))
-        right.annotate(
-            "gradient descent", (88, gd), (0, 4), textcoords="offset points", ha="right", color=color("SGD")
-        )
+        right.plot([0, 90], [gd, gd], color=color("SGD"), label=f"GD: {gd:.0f}")
         right.axvline(self.angle, color=MUTED, linestyle="--")
         right.set(yscale="log", ylim=(3, LIMIT), xlim=(0, 90), xlabel="angle of the bowl (degrees)")
         right.set_title("steps to 1/1000 of the distance")
+        label_lines(right)
 
 
 def _square(x: float, y: float, side: float) -> object:

@@ -9,7 +9,7 @@ import numpy as np
 
 from adambook.descent import Trajectory, descend
 from adambook.explorers.base import Explorer, Hidden, Slider, Steps, count, fixed, short
-from adambook.figures import INK, MUTED, color
+from adambook.figures import INK, MUTED, color, label_lines
 from adambook.numpy_optim import Momentum
 from adambook.objectives import Quadratic
 
@@ -94,23 +94,16 @@ class ConditioningExplorer(Explorer):
         )
         left.grid(visible=False)
         t = np.arange(STEPS + 1)
-        rates = {
-            "best plain": ("SGD", best_rates(self.kappa)[0]),
-            "best momentum": ("Momentum", best_rates(self.kappa)[1]),
-        }
-        for text, (hue, q) in rates.items():
-            right.plot(t, np.maximum(q ** (2.0 * t), 1e-300), "--", color=color(hue), linewidth=1.2)
-            right.annotate(
-                f"{text}: {fixed(q, 3)} a step",
-                (1.0, max(1e-12, q ** (2.0 * STEPS))),
-                color=color(hue),
-                ha="right",
-                xycoords=("axes fraction", "data"),
-                xytext=(-4, 6),
-                textcoords="offset points",
-            )
-        right.plot(t, rate(self.kappa, self.lr, self.momentum) ** (2.0 * t), color=INK, linewidth=1)
         loss = run.loss[: self.step + 1]
         right.plot(np.maximum(loss / loss[0], 1e-300), color=color(name), linewidth=2.5)
+        plain, momentum = best_rates(self.kappa)
+        now = rate(self.kappa, self.lr, self.momentum)
+        for text, q, style in (
+            ("theory", now, {"color": INK, "linewidth": 1.0}),
+            ("plain, best", plain, {"color": color("SGD"), "linestyle": "--"}),
+            ("momentum, best", momentum, {"color": color("Momentum"), "linestyle": "--"}),
+        ):
+            right.plot(t, np.clip(q ** (2.0 * t), 1e-300, 1e300), label=f"{text} {fixed(q, 3)}", **style)
         right.set(yscale="log", xlim=(0, STEPS), ylim=(1e-12, 100), xlabel="step t")
         right.set_title("loss, as a share of its start")
+        label_lines(right)

@@ -87,6 +87,21 @@ class EffectiveStep(Explorer):
         above.set_title("size of the gradient")
         for name, values in self.trajectory().items():
             below.plot(t, values, color=color(name), label={"Adagrad": "AdaGrad", "RMSprop": "RMSProp"}[name])
+        recovered = {
+            "RMSprop": recovery_rmsprop(self.factor, self.change, self.alpha),
+            "Adagrad": recovery_adagrad(self.factor, self.change),
+        }
+        for level, (name, n) in zip(
+            (2e-5, 3e-6) if self.factor < 1 else (5, 0.7), recovered.items(), strict=True
+        ):
+            below.plot([self.change, min(self.change + n, STEPS)], [level, level], "|-", color=color(name))
+            below.annotate(
+                f"recovers in {count(n, 'step')}",
+                (self.change, level),
+                (5, 4),
+                textcoords="offset points",
+                color=color(name),
+            )
         for ax in (above, below):
             ax.axvline(self.change, color=MUTED, linestyle="--", linewidth=1)
         below.set(yscale="log", ylim=(1e-6, 20), xlim=(0, STEPS), xlabel="step t")

@@ -19,7 +19,7 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
        line(curve((v) => g.density!(v, mu, sigma), a.x, a.y))]
     : [-1, 1].flatMap((z) => [el("line", { class: "ab-line", x1: at(z), x2: at(z), y1: floor, y2: a.y(0.5) }), dot(at(z), a.y(0.5))]);
 
-  const b = panel(right, { domain: S, label: "s" }, { domain: M, label: "M(s) = E[exp(s g)]" }, { right: 100 });
+  const b = panel(right, { domain: S, label: "s" }, { domain: M, label: "M(s) = E[exp(s g)]" }, { right: 116 });
   const [low, high] = g.bounds(sigma);
   const mgf = (s: number) => (s > low && s < high ? g.mgf(s, mu, sigma) : NaN);
   const tangent = (s: number) => 1 + mu * s;
