@@ -26,7 +26,9 @@ def assets(web: Path) -> dict[Path, str]:
     parts = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts", "a11y", "sre", "adaptors", "ui")
     copies = {mathjax / part: f"mathjax/{part}" for part in parts}
     copies |= {serif / name: f"{SERIF}/{name}" for name in ("wght.css", "wght-italic.css", "LICENSE")}
-    copies |= {font: f"{SERIF}/files/{font.name}" for font in sorted((serif / "files").glob("*-wght-*.woff2"))}
+    copies |= {
+        font: f"{SERIF}/files/{font.name}" for font in sorted((serif / "files").glob("*-wght-*.woff2"))
+    }
     copies |= {web / "dist" / name: f"widgets/{name}" for name in ("embed.js", "embed.css")}
     return copies
 

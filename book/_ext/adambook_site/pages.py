@@ -13,7 +13,7 @@ from .offline import RUNTIME_CSS, RUNTIME_JS
 
 NOT_FOUND = """\
 <h1>This page does not exist</h1>
-<p>The address may be mistyped, or the page has moved. Every page of the book stands in the menu beside this text;
+<p>The address may be mistyped, or the page has moved. Every page of the book stands in the menu;
 <a href="{start}">the first page</a> says where to begin.</p>
 """
 
@@ -23,6 +23,7 @@ def configure(app: Sphinx, config: Config) -> None:
     options = config.html_theme_options
     options["navbar_persistent"] = []  # else there are two search fields
     options["show_toc_level"] = 2
+    options["search_as_you_type"] = True  # the theme loads the index on every page anyway
     options["logo"] = {"text": config.html_title, "alt_text": f"{config.html_title}: first page"}
     config.notfound_context = {
         "title": "Page not found",
@@ -53,7 +54,9 @@ def scripts(
         if name.endswith(RUNTIME_JS):
             app.add_css_file(RUNTIME_CSS)
     context["script_files"] = kept
-    context["css_files"] = [css for css in context["css_files"] if Path(str(css.filename)).name != "sphinx-thebe.css"]
+    context["css_files"] = [
+        css for css in context["css_files"] if Path(str(css.filename)).name != "sphinx-thebe.css"
+    ]
 
 
 def setup(app: Sphinx) -> None:

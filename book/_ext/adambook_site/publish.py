@@ -1,7 +1,7 @@
 """What needs the repository's public address: launch buttons, the sitemap, the not-found page's links.
 
-The address is BOOK_REPOSITORY (owner/name), else the git remote `origin` if it is on github.com. Without one the
-site points nowhere. BOOK_REPOSITORY="" switches all of it off.
+The address is BOOK_REPOSITORY (owner/name), else the git remote `origin` if it is on github.com. Without one,
+and with BOOK_REPOSITORY="", the site points nowhere.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class Repository:
 def git(root: Path, *arguments: str) -> str:
     """Return what git says, or "" where there is no git or no answer."""
     try:
-        run = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=False)
+        run = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=False
+        )
     except OSError:
         return ""
     return run.stdout.strip() if run.returncode == 0 else ""
@@ -66,7 +68,9 @@ def find_repository(root: Path) -> Repository | None:
     if not told:
         return None
     if not re.fullmatch(NAME, told):
-        raise ConfigError(f"BOOK_REPOSITORY is {told!r}; it must be owner/name, or empty for no launch buttons")
+        raise ConfigError(
+            f"BOOK_REPOSITORY is {told!r}; it must be owner/name, or empty for no launch buttons"
+        )
     owner, name = told.split("/")
     head = git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
     return Repository(owner, name, head or "main")
@@ -99,7 +103,9 @@ def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
     """List every page of the published site, also those that this build left as they were."""
     if exception or app.builder.format != "html" or not app.config.html_baseurl:
         return
-    pages = (app.config.html_baseurl + app.builder.get_target_uri(name) for name in sorted(app.env.found_docs))
+    pages = (
+        app.config.html_baseurl + app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)
+    )
     rows = "".join(f"<url><loc>{escape(page)}</loc></url>\n" for page in pages)
     (Path(app.outdir) / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="utf-8"?>\n'

@@ -13,7 +13,7 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
@@ -30,7 +30,7 @@ MAIN = (
 )  # fmt: skip
 SCRIPTS = ("@jupyter-widgets/base", "@jupyter-widgets/controls", "anywidget", "d3-contour", "mathjax")
 
-Cell = str | nodes.Node
+Cell: TypeAlias = str | nodes.Node
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: bool = False) -> nodes.table:
@@ -145,7 +145,10 @@ def outdated(
 ) -> list[str]:
     """Read the status page again where the versions or the set of records have changed."""
     root = Path(app.srcdir)
-    now = (tuple(versions(root)), tuple(sorted(path.name for path in (root / "benchmarks/recorded").glob("*.json"))))
+    now = (
+        tuple(versions(root)),
+        tuple(sorted(path.name for path in (root / "benchmarks/recorded").glob("*.json"))),
+    )
     before, env.adambook_status = getattr(env, "adambook_status", None), now  # type: ignore[attr-defined]
     return [] if now == before else [name for name in env.found_docs if env.metadata[name].get("status")]
 
