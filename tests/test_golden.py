@@ -38,7 +38,7 @@ def test_every_case_is_on_file() -> None:
     keys = ("optimizer", "objective", "hyper", "schedule")
     stored = [{k: run[k] for k in keys} for name in make.CLASSES for run in golden(name)]
     assert stored == sorted(make.cases(), key=lambda case: list(make.CLASSES).index(case["optimizer"]))
-    assert {path.stem for path in GOLDEN.glob("*.json")} == set(make.CLASSES)
+    assert {path.stem for path in GOLDEN.glob("*.json")} - {"explorers"} == set(make.CLASSES)
 
 
 @pytest.mark.parametrize("name", list(make.CLASSES))

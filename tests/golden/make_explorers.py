@@ -56,6 +56,37 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"factor": 0.4, "change": 300, "alpha": 0.9},
         {"factor": 3.0, "alpha": 0.95},
     ],
+    ex.Microscope: [
+        {},
+        {"correction": False, "t": 12},
+        {"sequence": "noisy", "t": 33, "beta1": 0.5, "beta2": 0.95},
+        {"sequence": "alternating", "t": 1, "lr": 1.0},
+        {"sequence": "one spike", "t": 21, "correction": False, "beta1": 0.0},
+        {"sequence": "decaying", "t": 60, "beta2": 0.9},
+    ],
+    ex.Race: [
+        {},
+        {"objective": "Beale's plateau", "beta1": 0.5, "shown": 200},
+        {"objective": "Himmelblau's four minima", "noise": 0.3, "seed": 3, "shown": 50},
+        {"objective": "saddle", "lr": 0.05, "beta2": 0.99},
+        {"objective": "ill-conditioned quadratic", "x0": -1.0, "y0": 0.5, "shown": 100},
+        {"objective": "Rastrigin's dents", "who": "AdaGrad"},
+        {"lr": 10.0},
+    ],
+    ex.Counterexample: [
+        {},
+        {"losses": "at random", "C": 101.0, "period": 100, "beta1": 0.9, "beta2": 0.99, "lr": 2.0, "seed": 5},
+        {"rival": "AMSGrad as printed", "C": 4.0, "beta2": 0.05},
+        {"rival": "AMSGrad with max v̂", "beta1": 0.5, "horizon": 300.0},
+        {"rival": "AMSGrad of the web", "beta2": 0.999, "horizon": 100.0},
+        {"rival": "SGD", "C": 1.0, "period": 9},
+    ],
+    ex.DecayMap: [
+        {},
+        {"steps": 30.0, "noise": 0.0, "ratio": 100.0},
+        {"steps": 10.0, "noise": 2.0, "seed": 4, "lr": 0.1, "weight_decay": 10.0},
+        {"steps": 300.0, "ratio": 1.0, "seed": 2, "weight_decay": 0.001},
+    ],
 }
 
 
@@ -92,12 +123,31 @@ def _effective(e: ex.EffectiveStep) -> dict[str, Any]:
     return {"recovery": recovery, **{name: steps[::50] for name, steps in e.trajectory().items()}}
 
 
+def _race(e: ex.Race) -> dict[str, Any]:
+    # Late steps of a run at its largest usable rate are chaotic; the first thirty are not.
+    return {"rates": list(e.learning_rates().values()), "loss": [run.loss[:30] for run in e.trajectory().values()]}
+
+
+def _counterexample(e: ex.Counterexample) -> dict[str, Any]:
+    objective, runs = e.objective(), e.trajectory().values()
+    regrets = [objective.average_regret(run.theta)[9::10] for run in runs]
+    return {"x": [run.theta[10::10, 0] for run in runs], "regret": regrets}
+
+
+def _decay_map(e: ex.DecayMap) -> dict[str, Any]:
+    return {"maps": [error.ravel() for error in e.maps().values()], "shrunk": [p[-1] for p in e.shrunk().values()]}
+
+
 NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.MGFExplorer: _mgf,
     ex.EWMAExplorer: _ewma,
     ex.ConditioningExplorer: _conditioning,
     ex.AdagradSquares: _squares,
     ex.EffectiveStep: _effective,
+    ex.Microscope: lambda e: e.trajectory()._asdict(),
+    ex.Race: _race,
+    ex.Counterexample: _counterexample,
+    ex.DecayMap: _decay_map,
 }
 
 VALUES = (

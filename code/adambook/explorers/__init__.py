@@ -3,19 +3,11 @@
 from .adagrad_squares import AdagradSquares
 from .conditioning import ConditioningExplorer
 from .counterexample import Counterexample
+from .decay_map import DecayMap
 from .effective_step import EffectiveStep
 from .ewma import EWMAExplorer
 from .mgf import MGFExplorer
 from .microscope import Microscope
 from .race import Race
 
-__all__ = [
-    "AdagradSquares",
-    "ConditioningExplorer",
-    "Counterexample",
-    "EWMAExplorer",
-    "EffectiveStep",
-    "MGFExplorer",
-    "Microscope",
-    "Race",
-]
+__all__ = ["AdagradSquares", "ConditioningExplorer", "Counterexample", "DecayMap", "EWMAExplorer", "EffectiveStep", "MGFExplorer", "Microscope", "Race"]
