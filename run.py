@@ -105,7 +105,7 @@ def digest(*parts: object) -> str:
 
 def files(root: Path, *patterns: str) -> list[Path]:
     """The files that match, sorted; caches and hidden folders aside."""
-    skip = {"__pycache__", "node_modules", "_build", "dist", ".ipynb_checkpoints"}
+    skip = {"__pycache__", ".ipynb_checkpoints"}
     found = {
         path
         for pattern in patterns
