@@ -260,6 +260,9 @@ def test_stream_flips_and_knows_its_excess():
     assert not task.excess(perfect)[:10].any()
     np.testing.assert_allclose(task.excess(perfect)[10:], 4 * task.excess(still)[10:])
     np.testing.assert_allclose(task.mean_excess(perfect), task.excess(perfect).mean(axis=0))
+    moving = descend(Adam(0.1), task, steps=12)
+    by_hand = [0.5 * ((moving.theta[t - 1] - task.target(t)) ** 2).sum(axis=-1) for t in moving.t]
+    np.testing.assert_allclose(task.excess(moving), by_hand, rtol=1e-13)
     # The expected loss of one batch is the excess: the mean over many batches comes near it.
     many = StreamingRegression(4, flip_every=None, noise=0.0, batch=100)
     mean = np.mean([many.value(many.start, t) for t in range(1, 201)])
@@ -316,6 +319,17 @@ def test_tune_marks_what_diverged(digits):
     assert "diverged (2 of 2)" in str(found)
     alone = tune(SGD, MLP(digits, 8, batch=64, l2=0.1), [0.01, 0.1], (0, 1), 300)
     np.testing.assert_allclose(found.scores[:2], alone.scores, rtol=1e-9)
+
+
+def test_tune_does_not_score_the_last_point_before_the_end(digits):
+    class Breaks(SoftmaxRegression):
+        def _grad(self, theta, t):
+            return super()._grad(theta, t) * (np.nan if t == 20 else 1)
+
+    # Stopped at step 20, when all is well: the point reached there is a good one, but no result.
+    with pytest.raises(ValueError, match="diverged for every lr"):
+        tune(Adam, Breaks(digits, batch=64), [0.01], (0,), 30)
+    assert tune(Adam, Breaks(digits, batch=64), [0.01], (0,), 19).best_mean < np.log(10)
 
 
 def test_tune_marks_what_got_worse_than_standing_still():
