@@ -459,7 +459,8 @@ def build_pages(at: Paths, inputs: Inputs, cache: Path) -> Iterator[None]:
         # Sphinx sees that a page has changed, but neither our extension nor the outputs in the cache.
         for folder in (at.html, at.build / ".doctrees"):
             shutil.rmtree(folder, ignore_errors=True)
-    command = [at.python, "-m", "jupyter_book", "build", "-W", "--keep-going", at.root]
+    jupyter_book = "from jupyter_book.cli.main import main; main()"
+    command = [at.python, "-c", jupyter_book, "build", "-W", "--keep-going", at.root]
     # Warnings are errors, and a page that warned is silent the next time: after a failure all are made anew.
     with site.renew(inputs.site()), Stamp(at.stamps / "book").renew(inputs.book()):
         with running(Job("building the pages", command, at, ADAMBOOK_CACHE=str(cache))):
