@@ -188,13 +188,23 @@ def say(text: str) -> None:
 
 
 class Job:
-    """A program that runs beside this one and writes into a log of its own."""
+    """A program that runs beside this one and writes into a log of its own.
+
+    Lines of the log that match ``report`` are progress worth a line of ours.
+    """
 
     def __init__(
-        self, title: str, command: Sequence[object], at: Paths, cwd: Path | None = None, **environment: str
+        self,
+        title: str,
+        command: Sequence[object],
+        at: Paths,
+        cwd: Path | None = None,
+        report: str = "$^",
+        **environment: str,
     ) -> None:
         at.log.mkdir(parents=True, exist_ok=True)
         self.title = title
+        self.report = report
         self.log = at.log / (re.sub(r"\W+", "-", title) + ".txt")
         self.begun = time.time()
         say(title)
@@ -202,7 +212,7 @@ class Job:
             self.process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=str(cwd or at.root),
-                env=at.environment(**environment),
+                env=at.environment(NO_COLOR="1", **environment),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -246,18 +256,27 @@ def finish(job: Job) -> None:
 
 
 def spin(job: Job) -> None:
-    """Wait; on a terminal, show the last line of the log meanwhile."""
-    while True:
+    """Wait, and meanwhile tell what the job reports; a terminal shows the last line of the log, too."""
+    terminal = sys.stdout.isatty()
+    wipe = "\r\033[K" if terminal else ""
+    reported = 0
+    running = True
+    while running:
         try:
             job.process.wait(timeout=0.5)
-            break
+            running = False
         except subprocess.TimeoutExpired:
-            if sys.stdout.isatty():
-                lines = job.text().strip().splitlines() or [""]
-                width = max(20, shutil.get_terminal_size().columns - 12)
-                print(f"\r\033[K[{time.monotonic() - START:4.0f} s] {lines[-1][:width]}", end="", flush=True)
-    if sys.stdout.isatty():
-        print("\r\033[K", end="", flush=True)
+            pass
+        lines = job.text().splitlines()
+        reports = [line for line in lines if re.match(job.report, line)]
+        for line in reports[reported:]:
+            print(wipe, end="")
+            say(line)
+        reported = len(reports)
+        if terminal and running and lines:
+            width = max(20, shutil.get_terminal_size().columns - 12)
+            print(f"{wipe}[{time.monotonic() - START:4.0f} s] {lines[-1][:width]}", end="", flush=True)
+    print(wipe, end="", flush=True)
 
 
 def explain(job: Job) -> str:
@@ -267,7 +286,10 @@ def explain(job: Job) -> str:
         return f"The disk is full: {job.title} was cut short. Free {NEEDED_GB:.0f} GB and run this again."
     if re.match("installing|downloading|reading", job.title) and re.search(NO_NETWORK, said):
         return f"No network: {job.title} could not reach its server. Run this again where there is one."
-    tail = "\n".join(said.strip().splitlines()[-30:])
+    lines = said.strip().splitlines()
+    # Sphinx goes on after a warning, and its last lines say nothing of it.
+    telling = [line for line in lines if re.search("(WARNING|ERROR|CRITICAL): ", line)] or lines
+    tail = "\n".join(telling[-30:])
     return f"{tail}\n{job.title} failed; the whole log is {job.log}"
 
 
@@ -444,7 +466,7 @@ def run_notebooks(at: Paths, inputs: Inputs) -> Path:
         with stamp.renew(key):
             script = at.root / "book" / "_ext" / "execute.py"
             command = [at.python, script, "--workers", WORKERS, cache, *notebooks]
-            finish(Job(f"running {len(notebooks)} notebooks", command, at))
+            finish(Job(f"running {len(notebooks)} notebooks", command, at, report=r"\S+\.ipynb: "))
     for old in sorted(caches.iterdir(), key=os.path.getmtime)[:-3]:
         if old != cache:
             shutil.rmtree(old, ignore_errors=True)

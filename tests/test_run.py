@@ -54,12 +54,18 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def call(root: Path, *arguments: str, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def call(
+    root: Path, *arguments: str, before: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run run.py of a project, after some lines of Python that change what it finds."""
     script = f"{before}\nimport runpy, sys\nsys.argv = {['run.py', *arguments]!r}\n"
     script += f"runpy.run_path({str(root / 'run.py')!r}, run_name='__main__')"
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -178,6 +184,7 @@ def test_no_network_and_the_next_call(run, project, monkeypatch):
         ("installing torch", "NewConnectionError: Failed to establish", "No network"),
         ("installing JavaScript packages", "npm error code EAI_AGAIN", "No network"),
         ("building the pages", "ConnectionError in a notebook", "the whole log is"),
+        ("building the pages", "a.md:3: WARNING: no such target\n" + "copying\n" * 50, "no such target"),
         ("building the explorers", "error TS2304: Cannot find name", "Cannot find name"),
     ],
 )
@@ -376,7 +383,8 @@ def test_everything_is_tested(flow, capsys):
 
 
 @pytest.mark.parametrize(
-    "broken", ["TypeScript: test", "running 1 notebooks", "building the pages", "unit tests", "notebook tests"]
+    "broken",
+    ["TypeScript: test", "running 1 notebooks", "building the pages", "unit tests", "notebook tests"],
 )
 def test_one_failure_hides_no_other_and_fails_the_call(flow, capsys, broken):
     run, started, failing = flow
@@ -465,7 +473,9 @@ def test_the_server_is_for_this_machine_only(run, tmp_path, monkeypatch, capsys)
     from http.server import ThreadingHTTPServer
 
     seen = []
-    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda self: seen.append(self.server_address[0]))
+    monkeypatch.setattr(
+        ThreadingHTTPServer, "serve_forever", lambda self: seen.append(self.server_address[0])
+    )
     run.serve(run.Paths(tmp_path))
     assert seen == ["127.0.0.1"]
     assert "http://127.0.0.1:80" in capsys.readouterr().out
@@ -508,3 +518,12 @@ def test_workflows_call_what_a_reader_calls():
 def test_the_readme_names_the_two_commands():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "python3 run.py book" in readme and "python3 run.py test" in readme
+
+
+def test_a_job_reports(run, tmp_path, capsys):
+    first, second = "book/a.ipynb: 1.0 s", "b.ipynb: 2.0 s"
+    script = f"import time; print('noise\\n{first}', flush=True); time.sleep(1); print('{second}')"
+    job = run.Job("running", [sys.executable, "-c", script], run.Paths(tmp_path), report=r"\S+\.ipynb: ")
+    run.finish(job)
+    said = [line.split("] ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert said == ["running", first, second]

@@ -51,13 +51,14 @@ def main(arguments: list[str]) -> int:
         jobs = {pool.submit(execute, path): path for path in new}
         for job in as_completed(jobs):
             path, result = jobs[job], job.result()
+            name = f"{path.parent.name}/{path.name}"
             if result.err is not None:
                 failed += 1
-                print(f"{path.name}: failed after {result.time:.1f} s\n{result.exc_string}", flush=True)
+                print(f"{name}: failed after {result.time:.1f} s\n{result.exc_string}", flush=True)
                 continue
             bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            print(f"{path.name}: {result.time:.1f} s", flush=True)
+            print(f"{name}: {result.time:.1f} s", flush=True)
     print(
         f"{len(new) - failed} run, {failed} failed, {len(options.notebooks) - len(new)} taken from the cache"
     )
