@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from adambook import objectives
 from adambook.descent import Trajectory, descend
 from adambook.numpy_optim import SGD, Adagrad, Adam, AdamW, AMSGrad, Momentum, Nesterov, RMSprop, conventions

@@ -125,7 +125,8 @@ def _effective(e: ex.EffectiveStep) -> dict[str, Any]:
 
 def _race(e: ex.Race) -> dict[str, Any]:
     # Late steps of a run at its largest usable rate are chaotic; the first thirty are not.
-    return {"rates": list(e.learning_rates().values()), "loss": [run.loss[:30] for run in e.trajectory().values()]}
+    loss = np.concatenate([run.loss[:30] for run in e.trajectory().values()])
+    return {"rates": list(e.learning_rates().values()), "loss": loss}
 
 
 def _counterexample(e: ex.Counterexample) -> dict[str, Any]:
@@ -135,7 +136,10 @@ def _counterexample(e: ex.Counterexample) -> dict[str, Any]:
 
 
 def _decay_map(e: ex.DecayMap) -> dict[str, Any]:
-    return {"maps": [error.ravel() for error in e.maps().values()], "shrunk": [p[-1] for p in e.shrunk().values()]}
+    return {
+        "maps": [error.ravel() for error in e.maps().values()],
+        "shrunk": [p[-1] for p in e.shrunk().values()],
+    }
 
 
 NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
@@ -176,7 +180,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(v) for key, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(v) for v in value]
-    number = float(value)
+    number = float(f"{value:.12g}")  # compared to 1e-9
     return int(number) if number.is_integer() else number if np.isfinite(number) else str(number)
 
 
@@ -195,5 +199,9 @@ def make() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(json.dumps(make(), indent=1, ensure_ascii=False) + "\n", "utf8")
+    lines = {  # one setting a line: short, and a change shows where it happened
+        name: ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) for name, rows in make().items()
+    }
+    text = ",\n".join(f"{json.dumps(name)}: [\n{rows}\n]" for name, rows in lines.items())
+    TARGET.write_text("{\n" + text + "\n}\n", "utf8")
     print(f"wrote {TARGET}")

@@ -10,4 +10,14 @@ from .mgf import MGFExplorer
 from .microscope import Microscope
 from .race import Race
 
-__all__ = ["AdagradSquares", "ConditioningExplorer", "Counterexample", "DecayMap", "EWMAExplorer", "EffectiveStep", "MGFExplorer", "Microscope", "Race"]
+__all__ = [
+    "AdagradSquares",
+    "ConditioningExplorer",
+    "Counterexample",
+    "DecayMap",
+    "EWMAExplorer",
+    "EffectiveStep",
+    "MGFExplorer",
+    "Microscope",
+    "Race",
+]

@@ -21,4 +21,6 @@ def uniform(seed: int, k: npt.ArrayLike) -> Array:
 def normals(seed: int, n: int) -> Array:
     """Return the first ``n`` standard normals of a seed (Box and Muller)."""
     k = np.arange(n)
-    return np.asarray(np.sqrt(-2 * np.log(1 - uniform(seed, 2 * k))) * np.cos(2 * np.pi * uniform(seed, 2 * k + 1)))
+    return np.asarray(
+        np.sqrt(-2 * np.log(1 - uniform(seed, 2 * k))) * np.cos(2 * np.pi * uniform(seed, 2 * k + 1))
+    )

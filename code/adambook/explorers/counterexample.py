@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Losses(Objective):
         t = np.arange(steps + 1)
         steep = uniform(seed, t) * period < 1 if random else t % period == 1
         self.slopes = np.where(steep, C, -1.0)
-        self.minima = np.array([[-1.0 if C > period - 1 else 1.0]])
+        self.minima = np.array([[-1.0 if period - 1 < C else 1.0]])
 
     def _value(self, theta: Array, t: int) -> Array:
         return np.asarray(self.slopes[t] * theta[..., 0])
@@ -97,7 +97,7 @@ class Counterexample(Explorer):
         objective, total = self.objective(), self.C - self.period + 1
         parts = []
         for name, run in self.trajectory().items():
-            x, regret = float(run.final[0]), float(objective.average_regret(run.theta)[-1])
+            x, regret = float(run.final[0]), float(objective.average_regret(np.asarray(run.theta))[-1])
             parts.append(f"{name} stands at {_signed(x)}, with average regret {fixed(regret, 3)}")
         return (
             f"{'In' if self.losses == 'in turn' else 'On average over'} {count(self.period, 'step')} the slopes add up "
@@ -109,13 +109,15 @@ class Counterexample(Explorer):
         objective = self.objective()
         axes = figure.subplot_mosaic([["x", "x"], ["regret", "root"]])
         for name, run in self.trajectory().items():
-            style = {"color": color(name.split()[0]), "label": name, "linewidth": 1.2}
-            axes["x"].plot(run.t, run.theta[1:, 0], **style)
-            axes["regret"].plot(run.t, objective.average_regret(run.theta), **style)
+            style: dict[str, Any] = {"color": color(name.split()[0]), "label": name, "linewidth": 1.2}
+            axes["x"].plot(run.t, np.asarray(run.theta)[1:, 0], **style)
+            axes["regret"].plot(run.t, objective.average_regret(np.asarray(run.theta)), **style)
             if name != "SGD":
                 axes["root"].plot(run.t, self._root(name, run), **style)
         axes["x"].axhline(objective.minima[0, 0], color=MUTED, linestyle="--", linewidth=0.8)
-        for ax, title in zip(axes.values(), ("x_t", "average regret", "denominator of the step"), strict=True):
+        for ax, title in zip(
+            axes.values(), ("x_t", "average regret", "denominator of the step"), strict=True
+        ):
             ax.set(xscale="log", xlabel="step t", title=title, xlim=(1, round(self.horizon)))
         label_lines(axes["x"])
 

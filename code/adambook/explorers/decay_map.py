@@ -11,7 +11,7 @@ from adambook.descent import descend
 from adambook.explorers._noise import normals, uniform
 from adambook.explorers.base import Explorer, Hidden, Slider, count, short
 from adambook.figures import INK, MUTED, color
-from adambook.numpy_optim import Adam, AdamW, Optimizer
+from adambook.numpy_optim import Adam, AdamW
 from adambook.numpy_optim.conventions import AdamWPaper
 from adambook.objectives import Objective
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SETS, SAMPLES, WEIGHTS = 4, 3, 4
 RATES = 10.0 ** (np.arange(-12, -1) / 4)
 DECAYS = 10.0 ** (np.arange(-7, 6) / 2)
-FORMS: dict[str, tuple[str, type[Optimizer]]] = {
+FORMS: dict[str, tuple[str, type[Adam] | type[AdamW]]] = {
     "L2": ("Adam", Adam),
     "paper": ("AMSGrad", AdamWPaper),
     "torch": ("AdamW", AdamW),
@@ -84,8 +84,8 @@ class DecayMap(Explorer):
     steps = Slider(100.0, 10.0, 1000.0, 0.05, "steps", format=",.0f", log=True)
     noise = Slider(0.5, 0.0, 2.0, 0.1, "label noise", format=".1f")
     ratio = Slider(10.0, 1.0, 100.0, 0.05, "scale ratio", format=".0f", log=True)
-    lr = Slider(0.01, 1e-3, 10**-0.5, 0.25, "step size α", format=".2g", log=True)
-    weight_decay = Slider(0.1, 10**-3.5, 10**2.5, 0.5, "decay λ", format=".2g", log=True)
+    lr = Slider(0.01, 1e-3, 0.33, 0.25, "step size α", format=".2g", log=True)
+    weight_decay = Slider(0.1, 3e-4, 330.0, 0.5, "decay λ", format=".2g", log=True)
     seed = Hidden(0, 0, 999, whole=True)
 
     def maps(self) -> dict[str, Array]:
@@ -96,7 +96,7 @@ class DecayMap(Explorer):
         start = np.tile(objective.start, (len(RATES), len(DECAYS), 1, 1))
         out = {}
         for form, (_, cls) in FORMS.items():
-            optimizer = cls(lr=RATES[:, None, None, None], weight_decay=DECAYS[:, None, None])  # type: ignore[call-arg]
+            optimizer = cls(lr=RATES[:, None, None, None], weight_decay=DECAYS[:, None, None])
             run = descend(optimizer, objective, start, steps, record="last")
             error = np.where(run.diverged > 0, CUT, np.nan_to_num(run.loss[0], nan=CUT))
             out[form] = np.minimum(error, CUT).mean(axis=-1)
@@ -104,13 +104,19 @@ class DecayMap(Explorer):
 
     def shrunk(self) -> dict[str, Array]:
         """A weight without a data gradient from 1 onwards, for every step."""
+        still, steps = Still(), round(self.steps)
         return {
-            form: descend(cls(lr=self.lr, weight_decay=self.weight_decay), Still(), steps=round(self.steps)).theta[:, 0]  # type: ignore[call-arg]
+            form: np.asarray(
+                descend(cls(lr=self.lr, weight_decay=self.weight_decay), still, steps=steps).theta
+            )[:, 0]
             for form, (_, cls) in FORMS.items()
         }
 
     def summary(self) -> str:
-        valleys = [f"{form} from {short(best[0], 2)} to {short(best[-1], 2)}" for form, best in self.valleys().items()]
+        valleys = [
+            f"{form} from {short(best[0], 2)} to {short(best[-1], 2)}"
+            for form, best in ((form, valley(error)) for form, error in self.maps().items())
+        ]
         ends = [f"{short(path[-1])} ({form})" for form, path in self.shrunk().items()]
         return (
             f"While α rises from {short(RATES[0], 2)} to {short(RATES[-1], 2)}, the best λ goes: {'; '.join(valleys)}. "
@@ -118,23 +124,40 @@ class DecayMap(Explorer):
             f"take a weight without a data gradient from 1 to {', '.join(ends)}."
         )
 
-    def valleys(self) -> dict[str, Array]:
-        """The best decay of every learning rate."""
-        return {form: DECAYS[error.argmin(axis=1)] for form, error in self.maps().items()}
-
     def draw(self, figure: Figure) -> None:
         axes = figure.subplot_mosaic([list(FORMS), ["still"] * 3], height_ratios=(3, 2))
-        maps, valleys, shrunk = self.maps(), self.valleys(), self.shrunk()
+        maps, shrunk = self.maps(), self.shrunk()
         low = min(float(error.min()) for error in maps.values())
         for form, error in maps.items():
             ax = axes[form]
-            ax.pcolormesh(DECAYS, RATES, np.log10(error), vmin=np.log10(low), vmax=0.3, cmap="Greys", shading="nearest")
-            ax.plot(valleys[form], RATES, "o-", color=color(FORMS[form][0]), markersize=4, linewidth=1)
-            ax.plot(self.weight_decay, self.lr, "s", markerfacecolor="none", markeredgecolor=INK, markersize=9)
+            ax.pcolormesh(
+                DECAYS, RATES, np.log10(error), vmin=np.log10(low), vmax=0.3, cmap="Greys", shading="nearest"
+            )
+            ax.plot(valley(error), RATES, "o-", color=color(FORMS[form][0]), markersize=4, linewidth=1)
+            ax.plot(
+                self.weight_decay, self.lr, "s", markerfacecolor="none", markeredgecolor=INK, markersize=9
+            )
             ax.set(xscale="log", yscale="log", title=form, xlabel="decay λ", ylabel="step size α")
             ax.grid(visible=False)
             ax.label_outer()
             axes["still"].plot(shrunk[form], color=color(FORMS[form][0]))
-            axes["still"].text(1.01, shrunk[form][-1], form, color=color(FORMS[form][0]), transform=axes["still"].get_yaxis_transform(), va="center")
+            axes["still"].text(
+                1.01,
+                shrunk[form][-1],
+                form,
+                color=color(FORMS[form][0]),
+                transform=axes["still"].get_yaxis_transform(),
+                va="center",
+            )
         axes["still"].axhline(0, color=MUTED, linewidth=0.8)
-        axes["still"].set(xlabel="step", title="a weight without a data gradient", xlim=(0, round(self.steps)), ylim=(-0.05, 1.05))
+        axes["still"].set(
+            xlabel="step",
+            title="a weight without a data gradient",
+            xlim=(0, round(self.steps)),
+            ylim=(-0.05, 1.05),
+        )
+
+
+def valley(error: Array) -> Array:
+    """The best decay of every learning rate of a map."""
+    return np.asarray(DECAYS[error.argmin(axis=1)])

@@ -102,8 +102,12 @@ class Microscope(Explorer):
             value = r.delta[peak - 1] / self.lr
             step.plot(peak, value, "o", color=color("AdamW"))
             step.annotate(
-                f"{fixed(value)} α at t = {peak}", (peak, value), (8, -4), textcoords="offset points",
-                color=color("AdamW"), va="top",
+                f"{fixed(value)} α at t = {peak}",
+                (peak, value),
+                (8, -4),
+                textcoords="offset points",
+                color=color("AdamW"),
+                va="top",
             )
             step.margins(y=0.25)
         used_text = "corrected (dashed: not)" if self.correction else "not corrected (dashed: corrected)"
