@@ -135,17 +135,17 @@ def test_summary_answers_to_the_parameters(kind: type[Explorer]) -> None:
 @every
 def test_the_still_picture(kind: type[Explorer]) -> None:
     e = kind()
-    assert isinstance(e.figure(), Figure)
     bundle = e._repr_mimebundle_()
     assert bundle is not None
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == e.model_id
     assert bundle["text/plain"] == e.summary()
     svg = bundle["image/svg+xml"]
+    assert isinstance(e.figure(), Figure)
     assert "<svg" in svg and svg == kind().svg(), "the same state gives the same bytes"
-    for name, p in kind.parameters().items():  # extremes draw too
-        if isinstance(p, Slider) and name != "horizon":  # a million steps take half a minute in Python
-            for end in (p.low, p.high):
-                kind(**{name: type(getattr(e, name))(end)}).figure()
+    # Extremes draw too; but a million steps take half a minute in Python.
+    ranges = {k: p for k, p in kind.parameters().items() if isinstance(p, Slider) and k != "horizon"}
+    for end in ("low", "high"):
+        kind(**{k: type(getattr(e, k))(getattr(p, end)) for k, p in ranges.items()}).figure()
 
 
 def test_play_reaches_the_last_frame() -> None:

@@ -42,7 +42,7 @@ class EffectiveStep(Explorer):
     height = 4.0
 
     factor = Slider(0.1, 0.01, 100.0, 0.05, "gradient after", format=".3g", log=True)
-    change = Steps(200, 10, 900, "change at step", step=10)
+    change = Steps(500, 10, 900, "change at step", step=10)
     alpha = Slider(0.99, 0.5, 0.999, 0.001, "RMSProp decay", format=".3f")
 
     def sizes(self) -> Array:

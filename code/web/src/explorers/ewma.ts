@@ -1,5 +1,5 @@
 import { type EWMAValues, ewma, factor, HORIZON, MEAN, signal, simulate, summary, weights } from "../lib/ewma";
-import { type Box, clip, dot, el, hue, label, line, panel, px, rule, spread, type Stage, trace, widget } from "../lib/svg";
+import { type Box, clip, dot, el, hue, label, line, panel, px, rule, type Stage, trace, widget } from "../lib/svg";
 
 const STEPS = Array.from({ length: HORIZON }, (_, i) => i + 1);
 
@@ -18,7 +18,9 @@ function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
   const points = g.slice(0, t).map((v, i) => `M${px(a.x(i + 1))},${px(a.y(v))}h0`).join("");
   const unseen = g.slice(t).map((v, i) => `M${px(a.x(t + i + 1))},${px(a.y(v))}h0`).join("");
   const right = t <= 0.72 * HORIZON, at = a.x(t) + (right ? 9 : -9), anchor = right ? "start" : "end";
-  const [low, high] = spread([a.y(m[t - 1]) + 4, a.y(corrected[t - 1]) + 4], 16, a.box.y + 12, a.box.y + a.box.height - 4);
+  const low = a.y(m[t - 1]) + 4, high = a.y(corrected[t - 1]) + 4;
+  const names = Math.abs(low - high) < 15 ? [label(at, (low + high) / 2, "m ≈ m̂", "first", anchor)]
+    : [label(at, low, "m", "first", anchor), label(at, high, "corrected m̂", "first", anchor)];
 
   // The weights, each under the gradient that it multiplies.
   const w = weights(beta, t), top = Math.max(...w);
@@ -47,7 +49,7 @@ function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
     clip(a.box, el("path", { class: "ab-line ab-points ab-faint", d: unseen }), el("path", { class: "ab-line ab-points", d: points, ...hue("SGD") }),
       line(seen(corrected), "first", "ab-dash"), line(seen(m), "first", "ab-thick")),
     rule(a, "x", t, undefined, "ab-dash ab-faint"), dot(a.x(t), a.y(m[t - 1]), "first"),
-    label(at, low, "m", "first", anchor), label(at, high, "corrected m̂", "first", anchor),
+    ...names,
     b.axes, el("path", { class: "ab-bar", d: bars, ...hue("first") }), rule(b, "x", t, undefined, "ab-dash ab-faint"),
     el("path", { class: "ab-rule", d: `M${px(b.x(from))},${px(h + 4)}v-4H${px(b.x(t + 0.5))}v4`, fill: "none" }),
     el("text", { class: "ab-note", x: px(roomLeft ? b.x(from) - 7 : b.x(t + 0.5) + 7), y: px(h + 4), "text-anchor": roomLeft ? "end" : "start" }, windowText),
