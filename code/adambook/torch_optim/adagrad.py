@@ -87,7 +87,7 @@ class Adagrad(Optimizer):
     def share_memory(self) -> None:
         """Create the state of all parameters in shared memory, for several processes that train together."""
         for group in self.param_groups:
-            self._plan(group["params"], group)
+            self._plan([(p, p, self.state[p]) for p in group["params"]], group)
             for p in group["params"]:
                 self.state[p]["sum"].share_memory_()
 

@@ -25,6 +25,7 @@ from adambook import _check
 Group = dict[str, Any]  # a parameter group: its options by name
 State = dict[str, Tensor]  # what is kept for one parameter, by name
 Lists = dict[str, list[Tensor]]  # the same for many parameters
+Row = tuple[Tensor, Tensor, State]  # a parameter, its gradient and its state
 Interval = dict[str, Any]  # where a hyper-parameter must lie, as `_check.real` takes it
 
 ANY: Interval = {}
@@ -34,6 +35,8 @@ FROM_0_BELOW_1: Interval = {"low": 0.0, "high": 1.0, "open_high": True}
 SWITCHES = ("foreach", "fused", "maximize", "capturable", "differentiable", "nesterov", "centered", "amsgrad")
 # A captured CUDA graph replays what it saw, so there the step count must live on the parameter's device.
 CAPTURABLE_DEVICES = ("cuda", "xpu", "hpu", "xla")
+# Multi-tensor operations on the CPU round a factor to the tensors' dtype: in bfloat16, 0.999 becomes 1.
+ROUNDED_ON_CPU = (torch.bfloat16, torch.float16)
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -55,6 +58,7 @@ class Optimizer(torch.optim.Optimizer):
     always_kept: ClassVar[tuple[str, ...]] = ()  # state that every checkpoint of a run under way holds
     sometimes_kept: ClassVar[tuple[str, ...]] = ()  # state that an option adds
     counts_steps: ClassVar[bool] = True
+    uses_t: ClassVar[bool] = True
     takes_sparse: ClassVar[bool] = False
     sees_complex_as_real: ClassVar[bool] = True
 
@@ -174,17 +178,15 @@ class Optimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         # Every gradient and state is checked before anything changes.
-        groups = [(group, [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
-        for group, params in groups:
-            self._check_fit(params, group)
-        plans = [(group, *self._plan(params, group)) for group, params in groups]
+        rows = [self._fitting(group) for group in self.param_groups]
+        plans = [self._plan(*pair) for pair in zip(rows, self.param_groups, strict=True)]
         try:
-            for group, one_by_one, in_lists in plans:
-                options = _plain(group)
-                for p, state in one_by_one:
-                    self._step_one(p, state, options)
+            for group, (one_by_one, in_lists) in zip(self.param_groups, plans, strict=True):
+                options, recorded = _plain(group), _recorded(group)
+                for row in one_by_one:
+                    self._step_one(*row, options, recorded)
                 for columns in in_lists:
-                    self._step_list(columns, options)
+                    self._step_list(columns, options, recorded)
         except Exception as error:
             error.add_note(f"{type(self).__name__}.step was under way; parameters or state may have changed")
             raise
@@ -195,71 +197,77 @@ class Optimizer(torch.optim.Optimizer):
             old, new = "_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check"
             getattr(self, new if hasattr(self, new) else old)()
 
-    def _check_fit(self, params: list[Tensor], group: Group) -> None:
-        name = type(self).__name__
+    def _fitting(self, group: Group) -> list[Row]:
+        """Return parameter, gradient and state wherever there is a gradient; RuntimeError if one does not fit."""
         capturable = group.get("capturable") and not torch.compiler.is_compiling()
-        differentiable = group["differentiable"]
-        for p in params:
+        differentiable, states = group["differentiable"], self.state
+        rows: list[Row] = []
+        for p in group["params"]:
             g = p.grad
-            assert g is not None
+            if g is None:
+                continue
+            dtype, device = p.dtype, p.device
             if g.layout is not torch.strided:
                 if not (self.takes_sparse and g.is_sparse):
                     raise RuntimeError(
-                        f"{name} does not take gradients of layout {g.layout}; allowed: dense ones. "
+                        f"{type(self).__name__} does not take gradients of layout {g.layout}; allowed: dense ones. "
                         "Use SGD, Adagrad or torch.optim.SparseAdam, or build the layer with sparse=False"
                     )
                 self.check_sparse_gradient(p, group)
-            if g.dtype is not p.dtype:
+            if g.dtype is not dtype:
+                raise RuntimeError(f"a gradient is {g.dtype}, its parameter {dtype}; allowed: the same dtype")
+            if capturable and device.type not in CAPTURABLE_DEVICES:
                 raise RuntimeError(
-                    f"a gradient is {g.dtype}, its parameter {p.dtype}; allowed: the same dtype"
-                )
-            if capturable and p.device.type not in CAPTURABLE_DEVICES:
-                raise RuntimeError(
-                    f"capturable = True, a parameter on {p.device}; allowed: {', '.join(CAPTURABLE_DEVICES)}"
+                    f"capturable = True, a parameter on {device}; allowed: {', '.join(CAPTURABLE_DEVICES)}"
                 )
             if differentiable and p.is_leaf and p.requires_grad:
                 raise RuntimeError(
                     "differentiable = True with a parameter that is a leaf and requires grad, which autograd "
                     "lets nobody change in place; allowed: a clone of it, the gradient in the clone's .grad"
                 )
-            for key, kept in self.state.get(p, {}).items():
-                if (
-                    key != "step"
-                    and kept is not None
-                    and (kept.dtype is not p.dtype or kept.device != p.device)
-                ):
+            state = states.get(p, {})
+            for name, kept in state.items():
+                if name != "step" and kept is not None and (kept.dtype is not dtype or kept.device != device):
                     raise RuntimeError(
-                        f"state {key!r} is {kept.dtype} on {kept.device}, its parameter {p.dtype} on {p.device};"
-                        " move and cast a model before building its optimizer, or load the state_dict again"
+                        f"state {name!r} is {kept.dtype} on {kept.device}, its parameter {dtype} on {device}; "
+                        "move and cast a model before building its optimizer, or load the state_dict again"
                     )
+            rows.append((p, g, state))
+        return rows
 
-    def _plan(
-        self, params: list[Tensor], group: Group
-    ) -> tuple[list[tuple[Tensor, State]], list[list[list[Tensor]]]]:
-        """Create missing state; split ``params`` into those stepped one by one and those stepped as lists.
+    def _plan(self, rows: list[Row], group: Group) -> tuple[list[Row], list[list[list[Tensor]]]]:
+        """Create missing state; split ``rows`` into those stepped one by one and those stepped as lists.
 
         Lists come as columns: parameters, gradients, steps if counted, then each state that the rule keeps.
         """
         names = (*(("step",) if self.counts_steps else ()), *self.kept(group))
-        foreach = _uses_foreach(params, group)
-        one_by_one: list[tuple[Tensor, State]] = []
-        together: list[tuple[Tensor, ...]] = []
-        for p in params:
-            state: dict[str, Any] = self.state[p] if names else {}
+        foreach = _uses_foreach([p for p, _, _ in rows], group)
+        one_by_one: list[Row] = []
+        together: list[Row] = []
+        for row in rows:
+            p, g, state = row
+            suits_lists = foreach and not (g.is_sparse or (p.dtype in ROUNDED_ON_CPU and p.is_cpu))
             for name in names:
                 if state.get(name) is None:
                     created = self._new_step(p, group) if name == "step" else self.initial(name, p, group)
-                    if created is not None:
+                    if created is None:
+                        suits_lists = False
+                    else:
                         state[name] = created
-            if foreach and _suits_lists(p) and all(name in state for name in names):
-                together.append((p, p.grad, *(state[name] for name in names)))  # type: ignore[arg-type]
-            else:
-                one_by_one.append((p, state))
-        return one_by_one, _by_device_and_dtype(together)
+                    self.state[p] = state
+            (together if suits_lists else one_by_one).append(row)
+        if not together:
+            return one_by_one, []
+        columns: list[list[Any]] = [[p for p, _, _ in together], [g for _, g, _ in together]]
+        columns += [[state[name] for _, _, state in together] for name in names]
+        if torch.compiler.is_compiling():  # the compiler groups by itself
+            return one_by_one, [columns]
+        groups = _group_tensors_by_device_and_dtype(columns).values()
+        return one_by_one, [lists for lists, _ in groups]  # type: ignore[misc]
 
-    def _step_one(self, p: Tensor, state: State, group: Group) -> None:
-        assert p.grad is not None
-        g = -p.grad if group["maximize"] else p.grad
+    def _step_one(self, p: Tensor, g: Tensor, state: State, group: Group, recorded: bool) -> None:
+        if group["maximize"]:
+            g = -g
         if group["differentiable"]:
             # What autograd has saved of the last step must stay as it was.
             for name, value in state.items():
@@ -268,22 +276,25 @@ class Optimizer(torch.optim.Optimizer):
         if self.counts_steps:
             t = state["step"]
             t += 1
-            if not _recorded(group):
+            if self.uses_t and not recorded:
                 t = t.item()
-        if self.sees_complex_as_real and p.is_complex():
+        if p.is_complex() and self.sees_complex_as_real:
             state = {k: _as_real(s) if s.is_complex() else s for k, s in state.items()}
             p, g = _as_real(p), _as_real(g)
         self.update(p, g, t, state, group)
 
-    def _step_list(self, columns: list[list[Tensor]], group: Group) -> None:
+    def _step_list(self, columns: list[list[Tensor]], group: Group, recorded: bool) -> None:
         theta, g, *rest = columns
         t: list[Any] = []
         if self.counts_steps:
-            steps, *rest = rest
-            # foreach has no kernel for tensors on the CPU and would wrap the 1 anew for each.
-            on_cpu = steps[0].is_cpu and not torch.compiler.is_compiling()
-            torch._foreach_add_(steps, torch.ones(()) if on_cpu else 1)
-            t = list(steps) if _recorded(group) else [step.item() for step in steps]
+            t, *rest = rest
+            # On the CPU there is no kernel for the list, and the number 1 would be wrapped anew for each of it.
+            if t[0].is_cpu and not torch.compiler.is_compiling():
+                torch._foreach_add_(t, torch.ones(()), alpha=1)
+            else:
+                torch._foreach_add_(t, 1)
+            if self.uses_t and not recorded:
+                t = [step.item() for step in t]
         if self.sees_complex_as_real and theta[0].is_complex():
             theta, g, *rest = ([_as_real(x) for x in column] for column in (theta, g, *rest))
         state = dict(zip(self.kept(group), rest, strict=True))
@@ -309,14 +320,17 @@ def subtract_ratio_(theta: Tensor, step_size: Any, numerator: Tensor, denominato
 
 
 def subtract_ratio_foreach_(
-    theta: list[Tensor], step_sizes: list[Any], numerator: list[Tensor], denominator: list[Tensor]
+    theta: list[Tensor], step_size: Any, numerator: list[Tensor], denominator: list[Tensor]
 ) -> None:
-    """The same for lists, with a step size for each; overwrites the denominator."""
-    if isinstance(step_sizes[0], Tensor):
-        torch._foreach_div_(denominator, torch._foreach_neg(step_sizes))
+    """The same for lists, with one step size or a list of them; overwrites the denominator."""
+    first = step_size[0] if isinstance(step_size, list) else step_size
+    if isinstance(first, Tensor):
+        torch._foreach_div_(denominator, torch._foreach_neg(step_size) if first is not step_size else -first)
         torch._foreach_addcdiv_(theta, numerator, denominator)
+    elif isinstance(step_size, list):
+        torch._foreach_addcdiv_(theta, numerator, denominator, [-s for s in step_size])
     else:
-        torch._foreach_addcdiv_(theta, numerator, denominator, [-s for s in step_sizes])
+        torch._foreach_addcdiv_(theta, numerator, denominator, value=-step_size)
 
 
 def add_l2_foreach(g: list[Tensor], theta: list[Tensor], group: Group) -> list[Tensor]:
@@ -381,23 +395,6 @@ def _uses_foreach(params: list[Tensor], group: Group) -> bool:
     devices = _get_foreach_kernels_supported_devices()
     native = (Tensor, torch.nn.Parameter)
     return all(type(p) in native and p.device.type in devices for p in params)
-
-
-def _suits_lists(p: Tensor) -> bool:
-    """Sparse gradients have no multi-tensor operations; and on the CPU those round a factor to the tensors' dtype:
-    in bfloat16, 0.999 becomes 1."""
-    assert p.grad is not None
-    return not (p.grad.is_sparse or (p.is_cpu and p.dtype in (torch.bfloat16, torch.float16)))
-
-
-def _by_device_and_dtype(rows: list[tuple[Tensor, ...]]) -> list[list[list[Tensor]]]:
-    """Turn rows (parameter, gradient, state...) into grouped columns; RuntimeError where a row disagrees."""
-    if not rows:
-        return []
-    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
-    if torch.compiler.is_compiling():  # the compiler groups by itself
-        return [columns]
-    return [tensors for tensors, _ in _group_tensors_by_device_and_dtype(columns).values()]  # type: ignore[misc]
 
 
 def _as_real(x: Tensor) -> Tensor:

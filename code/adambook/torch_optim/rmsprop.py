@@ -51,6 +51,7 @@ class RMSprop(Optimizer):
     }
     always_kept = ("square_avg",)
     sometimes_kept = ("momentum_buffer", "grad_avg")
+    uses_t = False  # the count is kept, as in torch, and nothing depends on it
 
     def __init__(
         self,
@@ -88,7 +89,7 @@ class RMSprop(Optimizer):
         return ("square_avg", *momentum, *(("grad_avg",) if group["centered"] else ()))
 
     def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
-        lr, beta, mu, weight_decay = (group[k] for k in ("lr", "alpha", "momentum", "weight_decay"))
+        lr, beta, mu, weight_decay = group["lr"], group["alpha"], group["momentum"], group["weight_decay"]
         v = state["square_avg"]
         # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
         if weight_decay != 0:
@@ -139,4 +140,4 @@ class RMSprop(Optimizer):
             else:
                 torch._foreach_add_(theta, b, alpha=-lr)
         else:
-            subtract_ratio_foreach_(theta, [lr] * len(theta), g, denominator)
+            subtract_ratio_foreach_(theta, lr, g, denominator)

@@ -100,7 +100,7 @@ class SGD(Optimizer):
             )
 
     def update(self, theta: Tensor, g: Tensor, t: None, state: State, group: Group) -> None:
-        lr, mu, tau, weight_decay = (group[k] for k in ("lr", "momentum", "dampening", "weight_decay"))
+        lr, mu, tau, weight_decay = group["lr"], group["momentum"], group["dampening"], group["weight_decay"]
         # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
         if weight_decay != 0:
             g = g.add(theta, alpha=weight_decay)
@@ -121,7 +121,7 @@ class SGD(Optimizer):
     def update_foreach(
         self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
     ) -> None:
-        lr, mu, tau, weight_decay = (group[k] for k in ("lr", "momentum", "dampening", "weight_decay"))
+        lr, mu, tau, weight_decay = group["lr"], group["momentum"], group["dampening"], group["weight_decay"]
         if weight_decay != 0:
             g = add_l2_foreach(g, theta, group)
         if mu != 0:
