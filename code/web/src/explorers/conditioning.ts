@@ -19,17 +19,16 @@ function draw(stage: Stage<ConditioningValues>, values: ConditioningValues): str
   const ts = Array.from({ length: shown + 1 }, (_, t) => t);
   const law = (q: number) => { const end = Math.min(STEPS, Math.log(1e-14) / (2 * Math.log(Math.min(q, 0.9999999)))); return trace([0, end], [1, q ** (2 * end)], b.x, b.y); };
   // Where a line leaves the panel: its label stands there.
-  const best = [bestGD(kappa).rate, bestMomentum(kappa).rate], floor = b.box.y + b.box.height;
-  const heights = spread(best.map((q) => b.y(Math.max(LOSS[0], q ** (2 * STEPS))) + 4), 34, b.box.y + 12, floor - 20);
+  const best = [bestGD(kappa).rate, bestMomentum(kappa).rate];
+  const heights = spread(best.map((q) => b.y(Math.max(LOSS[0], q ** (2 * STEPS))) + 4), 34, b.box.y + 12, b.box.y + b.box.height - 20);
   const reference = (k: number, title: string, name: Name) => {
-    const end = Math.log(LOSS[0]) / (2 * Math.log(Math.max(1e-9, best[k]))), early = end < 0.6 * STEPS;
-    const x = early ? b.x(end) + 7 : b.box.x + b.box.width + 8, y = early ? floor - 22 - 34 * (1 - k) : heights[k];
-    return [label(x, y, title, name), label(x, y + 15, `best ${best[k].toFixed(3)}`, name)];
+    const x = b.box.x + b.box.width + 8;
+    return [label(x, heights[k], title, name), label(x, heights[k] + 15, `best ${best[k].toFixed(3)}`, name)];
   };
   // Named above the line, a third of the way along what the panel shows of it.
   const q = rate(kappa, lr, momentum), middle = Math.min(70, Math.log(1e-4) / (2 * Math.log(Math.max(1e-9, Math.min(q, 1)))));
   const theory = q < 1 ? [label(b.x(middle) + 6, b.y(q ** (2 * middle)) - 7, `theory: ${q.toFixed(3)}`)] : [];
-  const here = b.y(Math.max(LOSS[0], Math.min(LOSS[1], losses[shown] / losses[0])));
+  const here = losses[shown] / losses[0];
 
   stage.show(
     clip(a.box, ...contours), a.axes,
@@ -39,7 +38,7 @@ function draw(stage: Stage<ConditioningValues>, values: ConditioningValues): str
     clip(b.box, line(law(bestGD(kappa).rate), "SGD", "ab-thin ab-dash"), line(law(bestMomentum(kappa).rate), "Momentum", "ab-thin ab-dash"),
       line(law(q), undefined, "ab-thin"),
       line(trace(ts, ts.map((t) => Math.max(1e-16, losses[t] / losses[0])), b.x, b.y), name, "ab-thick")),
-    dot(b.x(shown), here, name),
+    ...(here >= LOSS[0] && here <= LOSS[1] ? [dot(b.x(shown), b.y(here), name)] : []),
     ...theory,
     ...reference(0, "plain", "SGD"), ...reference(1, "momentum", "Momentum"),
   );
