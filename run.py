@@ -591,15 +591,14 @@ def test(at: Paths, options: list[str]) -> str:
     if options:
         return test_selected(at, inputs, browser, options)
     failed: list[str] = []
-    with note(failed, "TypeScript"):
-        for script in ("typecheck", "test"):
-            finish(Job(f"TypeScript: {script}", [node_tool(at, "npm"), "run", script], at, cwd=at.web))
     beside: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if not is_built(at, inputs):
         with note(failed, "running the notebooks"):
             beside = build_pages(at, inputs, run_notebooks(at, inputs))
-    with note(failed, "building the pages"), beside:
-        pytest(at, failed, "unit tests", "tests", "--ignore=tests/site", MPLBACKEND="agg")
+    with note(failed, "building the pages"), beside, note(failed, "TypeScript"):
+        for script in ("typecheck", "test"):
+            finish(Job(f"TypeScript: {script}", [node_tool(at, "npm"), "run", script], at, cwd=at.web))
+    pytest(at, failed, "unit tests", "tests", "--ignore=tests/site", "-n", WORKERS, MPLBACKEND="agg")
     if browser and is_built(at, inputs):
         pytest(at, failed, "site tests", "tests/site", "-n", WORKERS, ADAMBOOK_CHROMIUM=browser)
     lax = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-n", WORKERS, "--dist=loadfile")
