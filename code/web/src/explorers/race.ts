@@ -59,28 +59,42 @@ export function summary(values: Values, runners: Runner[]): string {
     `f stands above its minimum by, step size in brackets: ${parts.map((part) => part.text).join("; ")}.`;
 }
 
+const spot = (x: number, y: number) => `${x.toFixed(1)},${y.toFixed(1)}`;
+
 /* ---- the map --------------------------------------------------------------------------------------- */
 
 const CELLS = 100;
-/** Level sets evenly spaced in log height, as in adambook.figures.contour: where each cell's edges cross a level. */
+/** Level sets evenly spaced in log height, as in adambook.figures.contour. */
 function map(f: Objective, { x, y }: Panel): SVGElement {
   const [[x0, x1], [y0, y1]] = f.window, floor = floorOf(f), n = CELLS + 1, heights = new Float64Array(n * n);
   for (let j = 0; j < n; j++) for (let i = 0; i < n; i++)
     heights[j * n + i] = Math.log10(Math.max(f.value([x0 + ((x1 - x0) * i) / CELLS, y0 + ((y1 - y0) * j) / CELLS]) - floor, 1e-12));
   const sorted = heights.slice().sort(), low = sorted[Math.floor(0.01 * n * n)], high = sorted[n * n - 1];
+  const pixel = (u: number, v: number) => spot(x(x0 + ((x1 - x0) * u) / CELLS), y(y0 + ((y1 - y0) * v) / CELLS));
   let d = "";
   for (let k = 0; k < 11; k++) {
-    const level = low + ((high - low) * k) / 11;
+    const next = new Map<number, number>(), where: string[] = [];
     for (let j = 0; j < CELLS; j++) for (let i = 0; i < CELLS; i++) {
-      const at = j * n + i, a = heights[at] - level, b = heights[at + 1] - level, c = heights[at + n + 1] - level, e = heights[at + n] - level, cross: [number, number][] = [];
-      if (a < 0 !== b < 0) cross.push([i + a / (a - b), j]);
-      if (b < 0 !== c < 0) cross.push([i + 1, j + b / (b - c)]);
-      if (c < 0 !== e < 0) cross.push([i + e / (e - c), j + 1]);
-      if (e < 0 !== a < 0) cross.push([i, j + a / (a - e)]);
-      cross.forEach(([u, v], end) => { d += `${end % 2 ? "L" : "M"}${x(x0 + ((x1 - x0) * u) / CELLS).toFixed(1)},${y(y0 + ((y1 - y0) * v) / CELLS).toFixed(1)}`; });
+      // Around the cell, from each edge on which the level is passed upwards to the next one, downwards.
+      const at = j * n + i, corner = [0, 1, n + 1, n].map((step) => heights[at + step] - low - ((high - low) * k) / 11), up: number[] = [], down: number[] = [];
+      corner.forEach((a, side) => {
+        const b = corner[(side + 1) % 4], share = a / (a - b), edge = 2 * at + [0, 3, 2 * n, 1][side];
+        if (a < 0 === b < 0) return;
+        where[edge] = pixel(i + [share, 1, 1 - share, 0][side], j + [0, share, 1, 1 - share][side]);
+        (a < 0 ? up : down).push(edge);
+      });
+      if (corner[0] >= 0) down.push(down.shift()!);
+      up.forEach((from, m) => next.set(from, down[m]));
     }
+    const draw = (from: number) => {
+      d += `M${where[from]}`;
+      for (let to; (to = next.get(from)) !== undefined; from = to) next.delete(from), (d += `L${where[to]}`);
+    };
+    const ends = new Set(next.values());
+    [...next.keys()].filter((from) => !ends.has(from)).forEach(draw);
+    next.forEach((_, from) => draw(from));
   }
-  return el("path", { class: "ab-contour", d, "stroke-linecap": "round" });
+  return el("path", { class: "ab-contour", d });
 }
 
 /* ---- the surface ----------------------------------------------------------------------------------- */
@@ -91,20 +105,15 @@ function look(f: Objective, bend: number, box: Box, yaw: number, pitch: number):
   const [[x0, x1], [y0, y1]] = f.window, floor = floorOf(f);
   const corner = (i: number, j: number) => f.value([x0 + ((x1 - x0) * i) / MESH, y0 + ((y1 - y0) * j) / MESH]) - floor;
   const height = (gap: number) => Math.log1p(gap / bend);
-  let top = 0;
-  const z: number[][] = Array.from({ length: MESH + 1 }, (_, i) => Array.from({ length: MESH + 1 }, (_, j) => {
-    const h = height(corner(i, j));
-    top = Math.max(top, h);
-    return h;
-  }));
+  const side = Array.from({ length: MESH + 1 }, (_, k) => k), z = side.map((i) => side.map((j) => height(corner(i, j))));
+  const top = Math.max(...z.flat());
   const c = Math.cos(yaw), s = Math.sin(yaw), up = Math.cos(pitch), tilt = Math.sin(pitch);
   const unit = Math.min(box.width / 2.9, box.height / (2.86 * tilt + 1.1 * up)), cx = box.x + box.width / 2, cy = box.y + box.height / 2;
   const place = (u: number, v: number, h: number): [number, number] =>
     [cx + unit * (u * c - v * s), cy - unit * ((u * s + v * c) * tilt + (1.1 * (h / top) - 0.55) * up)];
-  const at = (i: number, j: number) => place((2 * i) / MESH - 1, (2 * j) / MESH - 1, z[i][j]);
-  const points = z.map((column, i) => column.map((_, j) => { const [px, py] = at(i, j); return `${px.toFixed(1)},${py.toFixed(1)}`; }));
+  const points = z.map((column, i) => column.map((h, j) => spot(...place((2 * i) / MESH - 1, (2 * j) / MESH - 1, h))));
   // From the far corner to the near one, so that what is in front covers what is behind.
-  const order = (back: boolean) => Array.from({ length: MESH }, (_, k) => (back ? MESH - 1 - k : k));
+  const order = (back: boolean) => side.slice(0, MESH).map((k) => (back ? MESH - 1 - k : k));
   let quads = "";
   for (const i of order(s > 0)) for (const j of order(c > 0)) {
     const slope = (z[i + 1][j] + z[i + 1][j + 1] - z[i][j] - z[i][j + 1]) / top;
@@ -157,7 +166,7 @@ function thin(n: number, at: (t: number) => number[]): string {
     const [x, y] = at(t), way = Math.abs(x - px) + Math.abs(y - py);
     if (!(Math.abs(x) + Math.abs(y) < 2e4)) px = NaN;
     else if (!(way < 2) || t === n - 1) {
-      d += (px === px ? "L" : "M") + Math.round(10 * x) / 10 + "," + Math.round(10 * y) / 10;
+      d += (px === px ? "L" : "M") + spot(x, y);
       px = x;
       py = y;
     }
@@ -240,7 +249,7 @@ function draw(stage: Stage<Values>, values: Values): string {
     clip(plane.box, ...paths), ...ends.map(({ x, y, runner }) => dot(x, y, runner.name)), ...names(ends, plane.box),
     ...over, ...last.map(({ runner, x, y, gap }) => dot(...project(x, y, gap), runner.name, 3.5)),
     c.axes, clip(c.box, ...curves), rule(c, "x", shown, undefined, "ab-dash ab-faint"),
-    ...runners.map(({ name, prose }, i) => label(c.box.x + c.box.width + 8, heights[i] + 4, prose, name)),
+    ...runners.map(({ name, prose }, i) => label(c.x(shown) + 8, heights[i] + 4, prose, name)),
   );
 
   const window = f.window, { x0, y0, yaw, pitch } = values, begin = (x: number, y: number) => stage.set({ x0: round(x, window[0]), y0: round(y, window[1]) });
@@ -252,7 +261,7 @@ function draw(stage: Stage<Values>, values: Values): string {
     nudge: (dx, dy) => begin(x0 + dx * stepOf(window[0]), y0 + dy * stepOf(window[1])),
   });
   stage.handle("turn", {
-    label: "turn the surface; up and down tilt it", text: `turned by ${Math.round((yaw * 180) / Math.PI)} degrees, tilted by ${Math.round((pitch * 180) / Math.PI)}`,
+    label: "turn and tilt the surface", text: `turned by ${Math.round((yaw * 180) / Math.PI)} degrees, tilted by ${Math.round((pitch * 180) / Math.PI)}`,
     at: [middle + (yaw / Math.PI) * across, foot], value: yaw, range: [-3.2, 3.2],
     drag: (px) => stage.set(view(((px - middle) / across) * Math.PI, pitch)),
     nudge: (dx, dy) => stage.set(view(yaw + 0.05 * dx, pitch + 0.05 * dy)),
@@ -261,7 +270,7 @@ function draw(stage: Stage<Values>, values: Values): string {
 }
 
 export default widget<Values>({
-  title: "Paths of optimizers on a contour map and on the surface, and the loss of each over time",
+  title: "Paths of optimizers on a map and on the surface, and the loss of each",
   cells: (width) => [{ grow: 1, height: MAP + 10 + LOSS + (isNarrow(width) ? 276 : 0) }],
   draw,
   buttons: [{ label: "New noise", press: ({ seed, noise }) => ({ seed: (seed + 1) % 1000, noise: noise || 0.2 }) }],
