@@ -96,7 +96,7 @@ function draw(stage: Stage<Values>, values: Values): string {
       { left, right: 2, top: 40, bottom: 40 });
     const across = p.box.width / DECAYS.length, down = p.box.height / RATES.length, cells = el("g", { class: "ab-heat" });
     cells.innerHTML = Array.from(all[k], (error, cell) => {
-      const column = cell % DECAYS.length, row = Math.floor(cell / DECAYS.length), good = Math.max(0, Math.min(1, Math.log(error / low) / Math.log(2.5 / low)));
+      const column = cell % DECAYS.length, row = Math.floor(cell / DECAYS.length), good = Math.max(0, Math.min(1, Math.log(error / low) / Math.log(2 / low)));
       return `<rect x="${(p.box.x + column * across).toFixed(1)}" y="${(p.box.y + (RATES.length - 1 - row) * down).toFixed(1)}" width="${(across + 0.5).toFixed(1)}" height="${(down + 0.5).toFixed(1)}" style="--k:${Math.round(4 + 76 * good)}%"/>`;
     }).join("");
     const best = valley(all[k]).map((column) => DECAYS[column]);
@@ -120,6 +120,7 @@ function draw(stage: Stage<Values>, values: Values): string {
   const ends = paths.map((path) => path[path.length - 1]), heights = spread(ends.map((end) => s.y(Math.max(0, Math.min(1, end)))), 16, s.box.y + 4, s.box.y + s.box.height);
   paths.forEach((path, k) => kids.push(line(trace(ts.slice(0, path.length), path.map((value) => Math.max(-0.04, Math.min(1.04, value))), s.x, s.y), FORMS[k].colour),
     label(s.box.x + s.box.width + 8, heights[k] + 4, FORMS[k].name, FORMS[k].colour)));
+  if (!narrow) kids.push(el("text", { class: "ab-axis", x: width - 2, y: 13, "text-anchor": "end" }, "test error: the fainter, the lower; dots: the best λ of each row"));
   stage.show(...kids, s.axes);
   return summary(values, all);
 }
