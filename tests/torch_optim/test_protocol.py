@@ -298,6 +298,23 @@ def test_hooks_run_around_the_step():
 
 
 @each_case
+@pytest.mark.parametrize("foreach", [False, True])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_gradients_come_out_as_they_went_in(name, options, foreach, maximize):
+    # torch.optim.SGD(nesterov=True, foreach=True) adds the momentum to p.grad itself.
+    params = parameters()
+    optimizer = ours(name, params, **options, foreach=foreach, maximize=maximize)
+    for t in range(3):
+        optimizer.zero_grad()
+        loss_of(params, t).backward()
+        before = [(p.grad, p.grad.clone()) for p in params]
+        optimizer.step()
+        for p, (gradient, value) in zip(params, before, strict=True):
+            assert p.grad is gradient
+            assert torch.equal(gradient, value)
+
+
+@each_case
 def test_parameters_without_gradient_are_left_alone(name, options):
     params = parameters()
     frozen = params[1].detach().clone()
@@ -394,6 +411,7 @@ def test_differentiable_betas_have_gradients():
 
     betas = [torch.tensor(beta, dtype=torch.float64, requires_grad=True) for beta in (0.8, 0.9)]
     assert torch.autograd.gradcheck(end_loss, betas)
+    torch.testing.assert_close(end_loss(*betas), end_loss(0.8, 0.9), rtol=1e-6, atol=0)  # t is float32
 
 
 @each_case
