@@ -137,9 +137,9 @@ class DecayMap(Explorer):
             ax.plot(
                 self.weight_decay, self.lr, "s", markerfacecolor="none", markeredgecolor=INK, markersize=9
             )
-            ax.set(xscale="log", yscale="log", title=form, xlabel="decay λ", ylabel="step size α")
+            ax.set(xscale="log", yscale="log", title=form, xlabel="decay λ")
             ax.grid(visible=False)
-            ax.label_outer()
+            ax.tick_params(labelleft=form == "L2")
             axes["still"].plot(shrunk[form], color=color(FORMS[form][0]))
             axes["still"].text(
                 1.01,
@@ -149,6 +149,7 @@ class DecayMap(Explorer):
                 transform=axes["still"].get_yaxis_transform(),
                 va="center",
             )
+        axes["L2"].set_ylabel("step size α")
         axes["still"].axhline(0, color=MUTED, linewidth=0.8)
         axes["still"].set(
             xlabel="step",
