@@ -54,6 +54,6 @@ function draw(stage: Stage<SquaresValues>, values: SquaresValues): string {
 
 export default widget<SquaresValues>({
   title: "AdaGrad on a bowl that turns: its path, the sums of squared gradients as squares, and the steps it needs at every angle",
-  cells: [{ grow: 1.05, height: 300 }, { grow: 0.8, height: 300 }, { grow: 1.1, height: 300 }],
+  cells: (width) => [{ grow: 1.05, height: 300, min: 230 }, { grow: 0.8, height: 300, min: 190 }, { grow: 1.1, height: width < 726 ? 240 : 300, min: 250 }],
   draw,
 });

@@ -20,7 +20,7 @@ function draw(stage: Stage<EffectiveValues>, values: EffectiveValues): string {
   const bracket = (y: number, name: Name, who: string, n: number) => {
     const from = b.x(change), to = Math.min(b.x(change + n), b.box.x + b.box.width), open = change + n > STEPS;
     const wide = `${who}: ${count(n, "step")}`;
-    const room = to + 8 + 7.6 * wide.length < b.box.x + b.box.width + right, late = change > 550;
+    const room = to + 8 + 8.4 * wide.length < b.box.x + b.box.width + right, late = change > 550;
     return [
       el("path", { class: "ab-line", d: `M${px(from)},${y - 5}v10M${px(from)},${y}H${px(to)}${open ? `m-6,-5l6,5l-6,5` : `m0,-5v10`}`, ...hue(name) }),
       late ? label(from - 8, y + 4, wide, name, "end") : room ? label(to + 8, y + 4, wide, name) : label(from + 8, y - 7, wide, name),

@@ -5,7 +5,7 @@ const STEPS = Array.from({ length: HORIZON }, (_, i) => i + 1);
 
 function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
   const { beta, t, sigma } = values, [cell] = stage.cells;
-  const side = Math.max(84, Math.min(150, cell.width * 0.2)), gap = 16, below = 140;
+  const side = Math.max(84, Math.min(150, cell.width * 0.24)), gap = 16, below = 140;
   const upper: Box = { ...cell, width: cell.width - side - gap, height: cell.height - below };
   const margin: Box = { x: cell.x + cell.width - side, y: cell.y, width: side, height: upper.height };
   const lower: Box = { ...upper, y: cell.y + upper.height + 8, height: below - 8 };
@@ -56,7 +56,7 @@ function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
     c.axes, rule(c, "y", MEAN),
     clip(c.box, el("path", { class: "ab-bar ab-faint", d: `M${px(c.x(0))},${px(c.y.range[0])}${heap}H${px(c.x(0))}Z`, ...hue("first") }), line(bell)),
     el("text", { class: "ab-key", x: c.box.x, y: c.box.y + c.box.height + 17, ...hue("first") }, "1,000 runs"),
-    ...(stage.width < 560 ? [] : [el("text", { class: "ab-key", x: c.box.x + c.box.width, y: c.box.y + c.box.height + 17, "text-anchor": "end" }, "predicted")]),
+    el("text", { class: "ab-key", x: c.box.x + c.box.width, y: c.box.y + 12, "text-anchor": "end" }, "predicted"),
   );
   return summary(values, sample);
 }

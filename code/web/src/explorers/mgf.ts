@@ -58,6 +58,6 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
 
 export default widget<MGFValues>({
   title: "The density of a random gradient and its moment generating function",
-  cells: [{ grow: 2, height: 300 }, { grow: 3, height: 300 }],
+  cells: [{ grow: 1.6, height: 300 }, { grow: 3, height: 300 }],
   draw,
 });

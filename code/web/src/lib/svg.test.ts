@@ -32,6 +32,9 @@ test("cells share a wide row by their weight and stand below each other on a pho
   const wide = arrange(828, cells);
   assert.deepEqual(wide.boxes.map((b) => [b.x, b.width]), [[0, 200], [228, 600]]);
   assert.equal(wide.height, 300);
+  const three = [{ grow: 1, height: 200, min: 100 }, { grow: 1, height: 150, min: 100 }, { grow: 1, height: 90, min: 100 }];
+  assert.deepEqual(arrange(300, three).boxes.map((b) => [b.x, b.y, b.width]), [[0, 0, 136], [164, 0, 136], [0, 212, 300]]);
+  assert.equal(arrange(300, three).height, 302);
   const narrow = arrange(360, cells);
   assert.deepEqual(narrow.boxes.map((b) => [b.x, b.y, b.width]), [[0, 0, 360], [0, 212, 360]]);
   assert.equal(narrow.height, 512);

@@ -169,18 +169,26 @@ export function rule({ x, y, box }: Panel, axis: "x" | "y", value: number, name?
 
 /* ---- the stage ------------------------------------------------------------------------------------- */
 
-/** A cell grows with its share of a row; where the page is narrower than 560 px, cells stand below each other. */
-export interface Cell { grow: number; height: number; }
+/** A cell grows with its share of a row; a row takes as many cells as have room for their least width (default 250). */
+export interface Cell { grow: number; height: number; min?: number; }
 export function arrange(width: number, cells: Cell[], gap = 28): { boxes: Box[]; height: number } {
-  let at = 0;
-  if (width < 560) {
-    const boxes = cells.map(({ height }) => { const box = { x: 0, y: at, width, height }; at += height + 12; return box; });
-    return { boxes, height: at - 12 };
+  const rows: Cell[][] = [];
+  let left = 0;
+  for (const cell of cells) {
+    const min = cell.min ?? 250;
+    if (rows.length && left >= min + gap) left -= min + gap, rows[rows.length - 1].push(cell);
+    else left = width - min, rows.push([cell]);
   }
-  const height = Math.max(...cells.map((cell) => cell.height));
-  const unit = (width - gap * (cells.length - 1)) / cells.reduce((sum, cell) => sum + cell.grow, 0);
-  const boxes = cells.map(({ grow }) => { const box = { x: at, y: 0, width: grow * unit, height }; at += grow * unit + gap; return box; });
-  return { boxes, height };
+  const boxes: Box[] = [];
+  let y = 0;
+  for (const row of rows) {
+    const height = Math.max(...row.map((cell) => cell.height));
+    const unit = (width - gap * (row.length - 1)) / row.reduce((sum, cell) => sum + cell.grow, 0);
+    let x = 0;
+    for (const { grow } of row) boxes.push({ x, y, width: grow * unit, height }), x += grow * unit + gap;
+    y += height + 12;
+  }
+  return { boxes, height: y - 12 };
 }
 
 export interface Stage<P> {
