@@ -270,11 +270,12 @@ def test_complex_parameters_are_pairs_of_reals(name, foreach, data):
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
     p = torch.randn(4, 3, generator=generator, dtype=torch.complex128)
     grads = [torch.randn(4, 3, generator=generator, dtype=torch.complex128) for _ in range(STEPS)]
+    grads[1] = grads[1].conj()  # not stored, only marked as conjugate
     pair = torch.view_as_real(p).clone()
     ours = getattr(torch_optim, name)([p], **options)
     reference = getattr(torch_optim, name)([pair], **options)
     for g in grads:
-        p.grad, pair.grad = g, torch.view_as_real(g)
+        p.grad, pair.grad = g, torch.view_as_real(g.resolve_conj())
         ours.step()
         reference.step()
     assert p.is_complex()

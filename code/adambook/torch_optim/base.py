@@ -182,7 +182,7 @@ class Optimizer(torch.optim.Optimizer):
         plans = [self._plan(*pair) for pair in zip(rows, self.param_groups, strict=True)]
         try:
             for group, (one_by_one, in_lists) in zip(self.param_groups, plans, strict=True):
-                options, recorded = _plain(group), _recorded(group)
+                options, recorded = self._plain(group), _recorded(group)
                 for row in one_by_one:
                     self._step_one(*row, options, recorded)
                 for columns in in_lists:
@@ -191,6 +191,18 @@ class Optimizer(torch.optim.Optimizer):
             error.add_note(f"{type(self).__name__}.step was under way; parameters or state may have changed")
             raise
         return loss
+
+    def _plain(self, group: Group) -> Group:
+        """Return the group with tensors among its numbers as floats, or as 0-d tensors where recorded."""
+
+        def plain(x: Any) -> Any:
+            if isinstance(x, tuple | list):
+                return tuple(plain(item) for item in x)
+            if isinstance(x, Tensor):
+                return x.reshape(()) if _recorded(group) else x.item()
+            return x
+
+        return {**group, **{key: plain(group[key]) for key in self.allowed}}
 
     def _check_graph_capture(self) -> None:
         if "capturable" in self.defaults:
@@ -252,6 +264,7 @@ class Optimizer(torch.optim.Optimizer):
                     created = self._new_step(p, group) if name == "step" else self.initial(name, p, group)
                     if created is None:
                         suits_lists = False
+                        state.pop(name, None)
                     else:
                         state[name] = created
                     self.state[p] = state
@@ -279,8 +292,9 @@ class Optimizer(torch.optim.Optimizer):
             if self.uses_t and not recorded:
                 t = t.item()
         if p.is_complex() and self.sees_complex_as_real:
-            state = {k: _as_real(s) if s.is_complex() else s for k, s in state.items()}
-            p, g = _as_real(p), _as_real(g)
+            as_real = torch.view_as_real
+            state = {k: as_real(s) if s.is_complex() else s for k, s in state.items()}
+            p, g = as_real(p), as_real(g.resolve_conj())
         self.update(p, g, t, state, group)
 
     def _step_list(self, columns: list[list[Tensor]], group: Group, recorded: bool) -> None:
@@ -296,7 +310,8 @@ class Optimizer(torch.optim.Optimizer):
             if self.uses_t and not recorded:
                 t = [step.item() for step in t]
         if self.sees_complex_as_real and theta[0].is_complex():
-            theta, g, *rest = ([_as_real(x) for x in column] for column in (theta, g, *rest))
+            g = [x.resolve_conj() for x in g]
+            theta, g, *rest = ([torch.view_as_real(x) for x in column] for column in (theta, g, *rest))
         state = dict(zip(self.kept(group), rest, strict=True))
         if group["maximize"]:
             g = list(torch._foreach_neg(g))
@@ -368,22 +383,6 @@ def _recorded(group: Group) -> bool:
     return bool(group.get("capturable") or group["differentiable"] or torch.compiler.is_compiling())
 
 
-def _plain(group: Group) -> Group:
-    """Return the group with tensors among its options as floats, or as 0-d tensors where recorded."""
-    if not any(isinstance(x, Tensor) for x in (*group.values(), *group.get("betas", ()))):
-        return group
-
-    def plain(x: Any) -> Any:
-        if isinstance(x, Tensor):
-            return x.reshape(()) if _recorded(group) else x.item()
-        return x
-
-    options = {key: plain(value) for key, value in group.items()}
-    if "betas" in group:
-        options["betas"] = tuple(plain(beta) for beta in group["betas"])
-    return options
-
-
 def _uses_foreach(params: list[Tensor], group: Group) -> bool:
     """Decide as torch.optim: None means lists for plain tensors on devices with multi-tensor kernels."""
     if isinstance(group.get("betas", (0.0,))[0], Tensor):
@@ -395,7 +394,3 @@ def _uses_foreach(params: list[Tensor], group: Group) -> bool:
     devices = _get_foreach_kernels_supported_devices()
     native = (Tensor, torch.nn.Parameter)
     return all(type(p) in native and p.device.type in devices for p in params)
-
-
-def _as_real(x: Tensor) -> Tensor:
-    return torch.view_as_real(x.resolve_conj())
