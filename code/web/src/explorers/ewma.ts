@@ -19,7 +19,7 @@ function draw(stage: Stage<EWMAValues>, values: EWMAValues): string {
   const unseen = g.slice(t).map((v, i) => `M${px(a.x(t + i + 1))},${px(a.y(v))}h0`).join("");
   const right = t <= 0.72 * HORIZON, at = a.x(t) + (right ? 9 : -9), anchor = right ? "start" : "end";
   const low = a.y(m[t - 1]) + 4, high = a.y(corrected[t - 1]) + 4;
-  const names = Math.abs(low - high) < 15 ? [label(at, (low + high) / 2, "m ≈ m̂", "first", anchor)]
+  const names = Math.abs(low - high) < 15 ? [label(at, (low + high) / 2 - 9, "m ≈ m̂", "first", anchor)]
     : [label(at, low, "m", "first", anchor), label(at, high, "corrected m̂", "first", anchor)];
 
   // The weights, each under the gradient that it multiplies.

@@ -11,7 +11,7 @@ function draw(stage: Stage<MGFValues>, values: MGFValues): string {
   const [left, right] = stage.cells;
 
   const peak = g.density ? Math.max(...[-1.74, -1, -0.99, -0.5, 0, 0.5, 1].map((z) => g.density!(mu + z * sigma, mu, sigma))) : 0.5;
-  const a = panel(left, { domain: [-4, 4], label: "gradient g" }, { domain: [0, Math.max(0.8, 1.12 * peak)], label: g.density ? "density of g" : "probability of g", ticks: [] }, { left: 12, right: 12 });
+  const a = panel(left, { domain: [-4, 4], label: "gradient g", ticks: [-4, -2, 0, 2, 4] }, { domain: [0, Math.max(0.8, 1.12 * peak)], label: g.density ? "density of g" : "probability of g", ticks: [] }, { left: 12, right: 12 });
   const at = (z: number) => a.x(mu + z * sigma);
   const floor = a.y(0), spanHeight = a.box.y + a.box.height - 9;
   const mass = g.density
