@@ -43,6 +43,25 @@ const look = (() => {
     .filter((t) => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a < 10.5)
     .map((t) => t.textContent);
 
+  /** Text in drawings that leaves its card, and texts that lie on each other. */
+  function crowded() {
+    const bad = [];
+    for (const card of all(".ab-card")) {
+      const edge = card.getBoundingClientRect();
+      const shown = all(".adambook svg text", card).filter((t) => t.textContent.trim() && t.checkVisibility());
+      const boxes = shown.map((t) => [t.textContent, t.getBoundingClientRect()]);
+      boxes.forEach(([words, a], i) => {
+        if (a.left < edge.left || a.right > edge.right) bad.push(`${words} leaves the card`);
+        for (const [others, b] of boxes.slice(i + 1)) {
+          const w = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+          const h = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+          if (w > 3 && h > 6) bad.push(`${words} lies on ${others}`);
+        }
+      });
+    }
+    return bad;
+  }
+
   /** Text against its background, as WCAG reckons it. Colours of any notation become numbers on a canvas. */
   function faint(scope) {
     const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -129,6 +148,6 @@ const look = (() => {
     .map((e) => e.outerHTML);
   const cut = (card) => all(".widget-label", card).filter((l) => l.scrollWidth > l.clientWidth + 1).map((l) => l.textContent);
 
-  return { ready, facts, overflow, tiny, faint, ground, ink, state, unnamed, cut };
+  return { ready, facts, overflow, tiny, crowded, faint, ground, ink, state, unnamed, cut };
 })();
 globalThis.look = look;

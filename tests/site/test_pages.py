@@ -36,6 +36,7 @@ def test_page_is_whole(page_name: str, open_page: Any) -> None:
         assert alt.strip() and not re.search(r"\.(png|svg|jpe?g)$", alt), f"{image['source']} has no alt text"
     markup = re.findall(MARKUP, facts["prose"])
     assert not markup, f"markup that was not rendered: {markup}"
+    assert not page.evaluate("look.crowded()")
     for theme in ("light", "dark"):
         use(page, theme)
         text = page.evaluate("look.faint('.bd-main')")
@@ -52,6 +53,7 @@ def test_page_fits_a_phone(page_name: str, open_page: Any) -> None:
     assert not found["out"], f"cut off at the right edge: {found['out']}"
     tiny = page.evaluate("look.tiny()")
     assert not tiny, f"too small to read: {tiny}"
+    assert not page.evaluate("look.crowded()")
     handles = [h.bounding_box() for h in page.locator(".noUi-handle").all()]
     assert all(box and box["width"] >= 24 for box in handles), f"too small for a finger: {handles}"
     log.assert_clean()
@@ -115,7 +117,7 @@ def test_search_answers_while_one_types(open_page: Any) -> None:
 
 def test_copy_button_copies(explorer_visit: tuple[Page, Any]) -> None:
     page, _ = explorer_visit
-    block = page.locator(".cell_input div.highlight").first
+    block = page.locator(".cell_input div.highlight:visible").first
     block.hover()
     block.locator("button.copybtn").click()
     page.wait_for_function("async () => (await navigator.clipboard.readText()).length > 0")
