@@ -119,6 +119,8 @@ def test_a_bad_group_is_refused_and_leaves_the_others(name):
     assert optimizer.state_dict() == before
     with pytest.raises(ValueError, match="lr = -1"):
         make(name, [{"params": [torch.ones(3)], "lr": -1}])
+    with pytest.raises(ValueError, match="lr = -2"):  # a bad default, though no group falls back on it
+        make(name, [{"params": [torch.ones(3)], "lr": 0.1}], lr=-2)
 
 
 def snapshot(optimizer, params):
