@@ -97,7 +97,7 @@ const heightOf = (width: number) => (isNarrow(width) ? 3 * CHART + LAST + 15 * L
 
 function draw(stage: Stage<Values>, values: Values): string {
   const { t } = values, r = record(values), narrow = isNarrow(stage.width);
-  const chartWidth = narrow ? stage.width : Math.round(stage.width * 0.54), ts = Array.from({ length: STEPS }, (_, i) => i + 1);
+  const chartWidth = narrow ? stage.width : Math.round(stage.width * 0.49), ts = Array.from({ length: STEPS }, (_, i) => i + 1);
   const kids: Element[] = [];
   let top = 0, last: ReturnType<typeof panel> | undefined;
   rows(values, r).forEach((row, k) => {
