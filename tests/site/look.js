@@ -48,7 +48,7 @@ const look = (() => {
     const bad = [];
     for (const card of all(".ab-card")) {
       const edge = card.getBoundingClientRect();
-      const shown = all(".adambook svg text", card).filter((t) => t.textContent.trim() && t.checkVisibility());
+      const shown = all(".adambook svg text", card).filter((t) => /\w/.test(t.textContent) && t.checkVisibility());
       const boxes = shown.map((t) => [t.textContent, t.getBoundingClientRect()]);
       boxes.forEach(([words, a], i) => {
         if (a.left < edge.left || a.right > edge.right) bad.push(`${words} leaves the card`);
@@ -79,15 +79,14 @@ const look = (() => {
     const over = (top, under) => under.map((u, i) => top[3] * top[i] + (1 - top[3]) * u);
     const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     const luminance = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
-    const ancestors = function* (e) { for (; e; e = e.parentElement) yield e; };
-    const behind = (e) => {
-      const layers = [];
-      for (const a of ancestors(e)) {
-        const colour = rgba(getComputedStyle(a).backgroundColor);
-        layers.unshift(colour);
-        if (colour[3] === 1) break;
+    // The colour behind an element, and the opacity of all that it stands in: each from its parent's, reckoned once.
+    const grounds = new Map([[null, { colour: [255, 255, 255], opacity: 1 }]]);
+    const ground = (e) => {
+      if (!grounds.has(e)) {
+        const style = getComputedStyle(e), parent = ground(e.parentElement);
+        grounds.set(e, { colour: over(rgba(style.backgroundColor), parent.colour), opacity: style.opacity * parent.opacity });
       }
-      return layers.reduce((under, top) => over(top, under), [255, 255, 255]);
+      return grounds.get(e);
     };
     const skip = "script, style, mjx-container, .headerlink, .copybtn, select";
     const seen = new Set(), bad = [];
@@ -96,8 +95,7 @@ const look = (() => {
       const e = node.parentElement;
       if (!node.textContent.trim() || e.closest(skip)) continue;
       if (!e.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
-      const style = getComputedStyle(e), under = behind(e);
-      const opacity = [...ancestors(e)].reduce((product, a) => product * Number(getComputedStyle(a).opacity), 1);
+      const style = getComputedStyle(e), { colour: under, opacity } = ground(e);
       const [r, g, b, a] = rgba(e.closest("svg") ? style.fill : style.color);
       const key = [r, g, b, a * opacity, under, style.fontSize, style.fontWeight].join();
       if (seen.has(key)) continue;

