@@ -64,28 +64,27 @@ def versions(root: Path) -> list[tuple[str, str]]:
     ]
 
 
-def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Walk recorded results down to their numbers: (what, value) pairs."""
-    if isinstance(value, dict) and value.keys() >= {"value", "unit"}:
-        limit = f" (at most {value['limit']})" if "limit" in value else ""
-        yield ", ".join(path), f"{value['value']} {value['unit']}{limit}".strip()
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from leaves(inner, (*path, str(key).replace("_", " ")))
-    elif isinstance(value, list):
-        yield ", ".join(path), ", ".join(str(item) for item in value)
-    else:
-        yield ", ".join(path), f"{value:.4g}" if isinstance(value, float) else str(value)
+def number(value: Any) -> str:
+    """Return a recorded value as it is read: three significant digits, thousands apart."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def recorded(path: Path) -> list[nodes.Node]:
-    """Return one benchmark's command and its figures."""
+    """Return one benchmark: what it measures, its summary or else its rows, the command, the day, the machine."""
     record = json.loads(path.read_text(encoding="utf-8"))
-    command = nodes.paragraph("", "", nodes.literal(text=record["command"]))
-    where = ", ".join(str(record[key]) for key in ("machine", "date") if key in record)
-    if where:
-        command += nodes.Text(f" ({where})")
-    return [command, table(("What", "Measured"), leaves(record["results"]), numbers=True)]
+    if "results" in record:
+        measured = table(
+            ("", "measured"), [(k, number(v)) for k, v in record["results"].items()], numbers=True
+        )
+    else:
+        columns = list(dict.fromkeys(key for row in record["rows"] for key in row))
+        rows = [[number(row[key]) if key in row else "" for key in columns] for row in record["rows"]]
+        measured = table(columns, rows, numbers=True)
+    origin = nodes.paragraph("", "", nodes.literal(text=record["command"]), classes=["ab-fine"])
+    origin += nodes.Text(f", {record['date']}, {record.get('machine') or record['device']}")
+    return [nodes.paragraph("", "", nodes.strong(text=record["title"])), measured, origin]
 
 
 class Runs(nodes.General, nodes.Element):
