@@ -199,7 +199,7 @@ class Job:
         command: Sequence[object],
         at: Paths,
         cwd: Path | None = None,
-        report: str = "$^",
+        report: str = "(?!)",
         **environment: str,
     ) -> None:
         at.log.mkdir(parents=True, exist_ok=True)

@@ -522,8 +522,10 @@ def test_the_readme_names_the_two_commands():
 
 def test_a_job_reports(run, tmp_path, capsys):
     first, second = "book/a.ipynb: 1.0 s", "b.ipynb: 2.0 s"
-    script = f"import time; print('noise\\n{first}', flush=True); time.sleep(1); print('{second}')"
+    script = f"import time; print('noise\\n\\n{first}', flush=True); time.sleep(1); print('{second}')"
     job = run.Job("running", [sys.executable, "-c", script], run.Paths(tmp_path), report=r"\S+\.ipynb: ")
     run.finish(job)
     said = [line.split("] ", 1)[1] for line in capsys.readouterr().out.splitlines()]
     assert said == ["running", first, second]
+    run.finish(run.Job("silent", [sys.executable, "-c", script], run.Paths(tmp_path)))
+    assert capsys.readouterr().out.strip().endswith("] silent")
