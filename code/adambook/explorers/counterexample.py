@@ -100,7 +100,8 @@ class Counterexample(Explorer):
             x, regret = float(run.final[0]), float(objective.average_regret(np.asarray(run.theta))[-1])
             parts.append(f"{name} stands at {_signed(x)}, with average regret {fixed(regret, 3)}")
         return (
-            f"{'In' if self.losses == 'in turn' else 'On average over'} {count(self.period, 'step')} the slopes add up "
+            f"With β₁ = {fixed(self.beta1)}, β₂ = {fixed(self.beta2, 4)} and α = {fixed(self.lr, 3)}: "
+            f"{'in' if self.losses == 'in turn' else 'on average over'} {count(self.period, 'step')} the slopes add up "
             f"to {fixed(total)}, so the best point is {'+1' if objective.minima[0, 0] > 0 else '−1'}. "
             f"After {count(round(self.horizon), 'step')} {'; '.join(parts)}."
         )

@@ -73,7 +73,7 @@ export function summary(values: Values, adam: Pick<Run, "x" | "average">, other:
   const { C, period, losses } = values, star = best(values), total = C - period + 1;
   const place = (x: number) => `${x > 0 ? "+" : ""}${fixed(x)}`;
   const one = (name: string, run: typeof adam) => `${name} stands at ${place(run.x)}, with average regret ${fixed(run.average, 3)}`;
-  return `${losses ? "On average over" : "In"} ${count(period, "step")} the slopes add up to ${fixed(total)}, so the best point is ${star > 0 ? "+1" : "−1"}. ` +
+  return `With β₁ = ${fixed(values.beta1)}, β₂ = ${fixed(values.beta2, 4)} and α = ${fixed(values.lr, 3)}: ${losses ? "on average over" : "in"} ${count(period, "step")} the slopes add up to ${fixed(total)}, so the best point is ${star > 0 ? "+1" : "−1"}. ` +
     `After ${count(Math.round(values.horizon), "step")} ${one("Adam", adam)}; ${one(RIVALS[values.rival].name, other)}.`;
 }
 

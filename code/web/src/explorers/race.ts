@@ -175,8 +175,8 @@ function thin(n: number, at: (t: number) => number[]): string {
 }
 
 /** Names beside the ends of paths where there is room; whoever finds none is named beside its loss curve. */
-function names(ends: { x: number; y: number; runner: Runner }[], box: Box): SVGElement[] {
-  const taken: Interval[][] = [], out: SVGElement[] = [];
+function names(ends: { x: number; y: number; runner: Runner }[], stars: number[][], box: Box): SVGElement[] {
+  const taken: Interval[][] = stars.map(([x, y]) => [[x - 9, x + 9], [y - 9, y + 7]]), out: SVGElement[] = [];
   for (const { x, y, runner } of ends) {
     const width = 8.8 * runner.prose.length, free = ([left, right]: Interval, [top, bottom]: Interval) =>
       left > box.x && right < box.x + box.width && top > box.y && bottom < box.y + box.height && !taken.some(([across, down]) => left < across[1] && right > across[0] && top < down[1] && bottom > down[0]);
@@ -246,7 +246,7 @@ function draw(stage: Stage<Values>, values: Values): string {
   const heights = spread(runners.map(({ run }) => c.y(Math.max(c.y.domain[0], Math.min(c.y.domain[1], run.loss[upto(run)] - floor)))), 16, c.box.y - 4, c.box.y + c.box.height - 2);
 
   memory.moving!.replaceChildren(
-    clip(plane.box, ...paths), ...ends.map(({ x, y, runner }) => dot(x, y, runner.name)), ...names(ends, plane.box),
+    clip(plane.box, ...paths), ...ends.map(({ x, y, runner }) => dot(x, y, runner.name)), ...names(ends, f.minima.map(([x, y]) => [plane.x(x), plane.y(y)]), plane.box),
     ...over, ...last.map(({ runner, x, y, gap }) => dot(...project(x, y, gap), runner.name, 3.5)),
     c.axes, clip(c.box, ...curves), rule(c, "x", shown, undefined, "ab-dash ab-faint"),
     ...runners.map(({ name, prose }, i) => label(c.x(shown) + 8, heights[i] + 4, prose, name)),

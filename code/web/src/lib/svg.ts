@@ -236,7 +236,9 @@ export const widget = <P extends object>(spec: Spec<P>) => ({ render: (props: Pr
 function mount<P extends object>(props: Props, spec: Spec<P>): () => void {
   const model = props.model as Model<P & { defaults: P }>;
   const root = props.el, defaults = model.get("defaults"), names = Object.keys(defaults) as (keyof P & string)[];
-  const values = () => Object.fromEntries(names.map((name) => [name, model.get(name)])) as unknown as P;
+  // Sliders count in binary: without their last digits a value is the same however it was reached.
+  const read = (value: unknown) => (typeof value === "number" ? +value.toPrecision(12) : value);
+  const values = () => Object.fromEntries(names.map((name) => [name, read(model.get(name))])) as unknown as P;
   const set = (changes: Partial<P>) => {
     for (const name of Object.keys(changes) as (keyof P)[]) model.set(name, changes[name] as (P & { defaults: P })[keyof P]);
     model.save_changes();
