@@ -198,6 +198,24 @@ def test_foreach_is_bitwise_the_loop_on_cpu(name, data):
         assert all(same(loop.state[p][key], lists.state[q][key]) for key in loop.state[p])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_lists_hold_one_dtype_each(name, monkeypatch):
+    seen = []
+    cls = getattr(torch_optim, name)
+    original = cls.update_foreach
+
+    def spy(self, theta, g, t, state, group):
+        seen.append(
+            (len(theta), {x.dtype for x in (*theta, *g, *(s for column in state.values() for s in column))})
+        )
+        original(self, theta, g, t, state, group)
+
+    monkeypatch.setattr(cls, "update_foreach", spy)
+    params = [torch.ones(2, dtype=dtype) for dtype in (torch.float32, torch.float64, torch.float32)]
+    train(cls(params, foreach=True), params, [[torch.ones_like(p) for p in params]])
+    assert sorted(seen, key=str) == [(1, {torch.float64}), (2, {torch.float32})]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -360,9 +360,9 @@ def test_tensor_lr_is_the_number_it_holds(name, options):
 
 def test_tensor_betas_are_the_numbers_they_hold():
     params, reference = parameters(), parameters()
-    betas = (torch.tensor(0.5), torch.tensor(0.75))
+    betas = (torch.tensor(0.9), torch.tensor(0.99))
     train(ours("Adam", params, betas=betas), params, 0, 3)
-    train(ours("Adam", reference, betas=(0.5, 0.75)), reference, 0, 3)
+    train(ours("Adam", reference, betas=tuple(beta.item() for beta in betas)), reference, 0, 3)
     assert_equal(params, reference)
 
 
@@ -451,7 +451,7 @@ def test_compiled_steps_agree(name, foreach):
             loss_of(group, t).backward()
             run()
     # One graph for the first step, which creates the state, and one for all others.
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 2
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2
     # Compiled, bias corrections are computed in float32: a few roundings of each step's change.
     for p, q in zip(params, reference, strict=True):
         torch.testing.assert_close(p, q, rtol=4 * 8 * torch.finfo(p.dtype).eps, atol=0)
