@@ -111,9 +111,11 @@ const look = (() => {
   /** Brightness of the page's ground, 0 to 765. */
   const ground = () => getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).slice(0, 3).reduce((sum, v) => sum + Number(v), 0);
 
-  /** The colours that an explorer draws with. */
-  const ink = () => all(".adambook").map((root) =>
-    [getComputedStyle(root).color, ...all('[style*="--c"]', root).map((e) => getComputedStyle(e).stroke)].join());
+  /** The colours of all that an explorer draws in an optimizer's colour, and of its text. */
+  const ink = () => all(".adambook").map((root) => [
+    getComputedStyle(root).color,
+    ...all('[style*="--c"]', root).map((e) => `${getComputedStyle(e).fill} ${getComputedStyle(e).stroke}`),
+  ]);
 
   /** Two frames: the first draws, after the second it has been presented. */
   const settled = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));

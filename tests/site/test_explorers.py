@@ -223,4 +223,6 @@ def test_explorers_have_their_own_colours_in_the_dark(explorer_page: str, explor
             page.wait_for_function(f"document.documentElement.dataset.theme === '{theme}'")
             ink.append(page.evaluate("look.ink()"))
         assert len(ink[0]) == len(found) and ink[0] == ink[2]
-        assert all(light != dark for light, dark in zip(ink[0], ink[1], strict=True))
+        for explorer, light, dark in zip(found, ink[0], ink[1], strict=True):
+            kept = [a for a, b in zip(light, dark, strict=True) if a == b]
+            assert len(light) > 1 and not kept, f"{explorer.place} keeps colours in the dark: {kept}"
