@@ -164,6 +164,7 @@ def main() -> None:
             "command": "python benchmarks/" + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "date": date.today().isoformat(),
             "machine": f"{machine}, torch {torch.__version__}, Python {platform.python_version()}",
+            "clock": "processor time" if device == "cpu" else "wall time, synchronized",
             "results": {what: round(ratio, 3) for what, ratio in results.items()},
             "rows": rows,
         }
