@@ -212,7 +212,7 @@ class Job:
             self.process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=str(cwd or at.root),
-                env=at.environment(NO_COLOR="1", **environment),
+                env=at.environment(**environment),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -221,7 +221,8 @@ class Job:
             )
 
     def text(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """The log so far, without colours: Sphinx sends them to files, too."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text(encoding="utf-8", errors="replace"))
 
     def end(self) -> None:
         if self.process.poll() is None:

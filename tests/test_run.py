@@ -184,7 +184,11 @@ def test_no_network_and_the_next_call(run, project, monkeypatch):
         ("installing torch", "NewConnectionError: Failed to establish", "No network"),
         ("installing JavaScript packages", "npm error code EAI_AGAIN", "No network"),
         ("building the pages", "ConnectionError in a notebook", "the whole log is"),
-        ("building the pages", "a.md:3: WARNING: no such target\n" + "copying\n" * 50, "no such target"),
+        (
+            "building the pages",
+            "\x1b[91ma.md:3: WARNING: no\x1b[0m target\n" + "copying\n" * 50,
+            "WARNING: no target",
+        ),
         ("building the explorers", "error TS2304: Cannot find name", "Cannot find name"),
     ],
 )
