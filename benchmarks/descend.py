@@ -118,8 +118,8 @@ def main() -> None:
         "title": f"{RUNS:,} descents of {STEPS} steps at once (Adam on Rosenbrock, float64)",
         "command": "python benchmarks/descend.py --record",
         "date": date.today().isoformat(),
-        "device": f"{platform.machine()}, CPU, one thread for torch",
-        "rows": rows,
+        "machine": f"{platform.machine()} CPU, one thread for torch, Python {platform.python_version()}",
+        "results": {f"recording {row.pop('record')}": row for row in rows},
     }
     if record:
         path = Path(__file__).parent / "recorded" / "descend.json"
