@@ -114,7 +114,7 @@ const look = (() => {
   /** The colours of all that an explorer draws in an optimizer's colour, and of its text. */
   const ink = () => all(".adambook").map((root) => [
     getComputedStyle(root).color,
-    ...all('[style*="--c"]', root).map((e) => `${getComputedStyle(e).fill} ${getComputedStyle(e).stroke}`),
+    ...all('[style*="--c"]:not(g)', root).map((e) => `${getComputedStyle(e).fill} ${getComputedStyle(e).stroke}`),
   ]);
 
   /** Two frames: the first draws, after the second it has been presented. */

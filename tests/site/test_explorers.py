@@ -28,7 +28,7 @@ class Explorer:
     def sliders(self) -> list[Locator]:
         return self.card.get_by_role("slider").all()
 
-    def assert_changed(self, before: dict[str, Any], what: str, view: bool = False) -> None:
+    def assert_changed(self, before: dict[str, Any], what: str, view: bool = False) -> dict[str, Any]:
         """Something was drawn that differs, and so do the words; a change of ``view`` has words of its own."""
         after = self.state()
         assert after["draws"] > before["draws"], f"{self.place}: {what} drew nothing"
@@ -36,6 +36,7 @@ class Explorer:
         assert view or after["words"] != before["words"], (
             f"{self.place}: {what} left the words: {after['words']}"
         )
+        return after
 
     def assert_reset_restores(self, start: dict[str, Any], what: str) -> None:
         self.reset()
@@ -88,45 +89,42 @@ def test_explorers_are_drawn_and_named(explorer_page: str, explorer_visit: Visit
             assert not cut, f"{explorer.place}: labels cut short: {cut}"
 
 
-def test_sliders_by_keyboard(explorer_page: str, explorer_visit: Visit) -> None:
-    page, _ = explorer_visit
+def press(slider: Locator) -> str:
+    """Five arrow keys; returns what was done."""
+    key = {-1: "ArrowLeft", 1: "ArrowRight"}[way(slider)]
+    slider.focus()
+    for _ in range(5):
+        slider.page.keyboard.press(key)
+    return f"five times {key} on {slider.get_attribute('aria-label')!r}"
+
+
+def drag(slider: Locator) -> str:
+    """A drag of 25 pixels; returns what was done."""
+    slider.scroll_into_view_if_needed()
+    box, mouse = slider.bounding_box(), slider.page.mouse
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    distance = 25 * way(slider)
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + distance, y, steps=3)
+    mouse.up()
+    return f"dragging {slider.get_attribute('aria-label')!r}"
+
+
+def test_sliders_by_keyboard_and_mouse(explorer_page: str, explorer_visit: Visit) -> None:
     with explorers(explorer_visit, explorer_page) as found:
         for explorer in found:
             start = explorer.state()
             for slider in explorer.sliders():
-                key, said = (
-                    {-1: "ArrowLeft", 1: "ArrowRight"}[way(slider)],
-                    slider.get_attribute("aria-valuetext"),
-                )
-                what = f"five times {key} on {slider.get_attribute('aria-label')!r}"
-                slider.focus()
-                for _ in range(5):
-                    page.keyboard.press(key)
-                explorer.assert_changed(start, what, view=inside(slider))
-                assert slider.get_attribute("aria-valuetext") != said, f"{explorer.place}: {what} is not said"
-                explorer.assert_reset_restores(start, what)
-
-
-def test_sliders_by_mouse(explorer_page: str, explorer_visit: Visit) -> None:
-    page, _ = explorer_visit
-    with explorers(explorer_visit, explorer_page) as found:
-        for explorer in found:
-            start = explorer.state()
-            for slider in explorer.sliders():
-                what, said = (
-                    f"dragging {slider.get_attribute('aria-label')!r}",
-                    slider.get_attribute("aria-valuetext"),
-                )
-                slider.scroll_into_view_if_needed()
-                box = slider.bounding_box()
-                assert box
-                x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-                page.mouse.move(x, y)
-                page.mouse.down()
-                page.mouse.move(x + 25 * way(slider), y, steps=3)
-                page.mouse.up()
-                explorer.assert_changed(start, what, view=inside(slider))
-                assert slider.get_attribute("aria-valuetext") != said, f"{explorer.place}: {what} is not said"
+                before = start
+                for act in (press, drag):
+                    said = slider.get_attribute("aria-valuetext")
+                    what = act(slider)
+                    before = explorer.assert_changed(before, what, view=inside(slider))
+                    assert slider.get_attribute("aria-valuetext") != said, (
+                        f"{explorer.place}: {what} is not said"
+                    )
                 explorer.assert_reset_restores(start, what)
 
 
