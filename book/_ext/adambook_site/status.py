@@ -67,7 +67,7 @@ def versions(root: Path) -> list[tuple[str, str]]:
 def number(value: Any) -> str:
     """Return a recorded value as it is read: three significant digits, thousands apart."""
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
