@@ -34,6 +34,7 @@ async function bundleAll() {
     await build({
       ...common, entryPoints: [page], outdir: DIST, format: "iife", minify: true,
       inject: [join(SRC, "page", "amd-shim.ts")], define: { "AbortSignal.timeout": "patientTimeout" },
+      alias: { "sanitize-html": join(SRC, "page", "plain-text.ts") },
     });
 
   const built = [...(existsSync(STATIC) ? walk(STATIC) : []), ...["embed.js", "embed.css"].map((f) => join(DIST, f)).filter(existsSync)];

@@ -68,7 +68,7 @@ def server(html: Path) -> Iterator[str]:
     """The address of a server that, like a host of static pages, answers 404 with the site's own page."""
     sitemap = html / "sitemap.xml"
     # A site published below its owner's address has that folder in the links of 404.html.
-    address = re.search(r"<loc>https://[^/]+(/.*?)book/", sitemap.read_text()) if sitemap.exists() else None
+    address = re.search(r"<loc>https://[^/]+(/(?:[^/<]+/)?)book/", sitemap.read_text()) if sitemap.exists() else None
     folder = address[1] if address else "/"
 
     class Handler(SimpleHTTPRequestHandler):

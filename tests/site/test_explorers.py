@@ -90,12 +90,12 @@ def test_explorers_are_drawn_and_named(explorer_page: str, explorer_visit: Visit
 
 
 def press(slider: Locator) -> str:
-    """Five arrow keys; returns what was done."""
+    """Three arrow keys; returns what was done."""
     key = {-1: "ArrowLeft", 1: "ArrowRight"}[way(slider)]
     slider.focus()
-    for _ in range(5):
+    for _ in range(3):
         slider.page.keyboard.press(key)
-    return f"five times {key} on {slider.get_attribute('aria-label')!r}"
+    return f"three times {key} on {slider.get_attribute('aria-label')!r}"
 
 
 def drag(slider: Locator) -> str:
@@ -107,7 +107,7 @@ def drag(slider: Locator) -> str:
     distance = 25 * way(slider)
     mouse.move(x, y)
     mouse.down()
-    mouse.move(x + distance, y, steps=3)
+    mouse.move(x + distance, y, steps=2)
     mouse.up()
     return f"dragging {slider.get_attribute('aria-label')!r}"
 

@@ -53,7 +53,8 @@ def scripts(
         kept.append(script)
         if name.endswith(RUNTIME_JS):
             app.add_css_file(RUNTIME_CSS)
-    context["script_files"] = kept
+    # The runtime comes before MathJax, and asks it to wait until the explorers are drawn.
+    context["script_files"] = sorted(kept, key=lambda script: not str(script.filename or "").endswith(RUNTIME_JS))
     context["css_files"] = [
         css for css in context["css_files"] if Path(str(css.filename)).name != "sphinx-thebe.css"
     ]
