@@ -9,7 +9,7 @@ import numpy as np
 from adambook._check import Array
 from adambook.descent import descend
 from adambook.explorers._noise import normals, uniform
-from adambook.explorers.base import Explorer, Hidden, Slider, count, short
+from adambook.explorers.base import Explorer, Hidden, Slider, count, fixed, short
 from adambook.figures import INK, MUTED, color
 from adambook.numpy_optim import Adam, AdamW
 from adambook.numpy_optim.conventions import AdamWPaper
@@ -119,6 +119,7 @@ class DecayMap(Explorer):
         ]
         ends = [f"{short(path[-1])} ({form})" for form, path in self.shrunk().items()]
         return (
+            f"Label noise {fixed(self.noise, 1)}, scale ratio {short(self.ratio)}. "
             f"While α rises from {short(RATES[0], 2)} to {short(RATES[-1], 2)}, the best λ goes: {'; '.join(valleys)}. "
             f"With α = {short(self.lr, 2)} and λ = {short(self.weight_decay, 2)}, {count(round(self.steps), 'step')} "
             f"take a weight without a data gradient from 1 to {', '.join(ends)}."

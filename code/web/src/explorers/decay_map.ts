@@ -1,4 +1,4 @@
-import { count, short } from "../lib/format";
+import { count, fixed, short } from "../lib/format";
 import { Adam, AdamW, AdamWPaper, descend, hyper, type Rule } from "../lib/optimizers";
 import { normals, uniform } from "../lib/random";
 import { type Box, dot, el, hue, type Interval, label, line, type Name, panel, spread, type Stage, trace, widget } from "../lib/svg";
@@ -74,7 +74,7 @@ export const shrunk = ({ lr, weight_decay, steps }: Values): Float64Array[] =>
 export function summary(values: Values, all: Float64Array[]): string {
   const best = all.map((map, k) => { const line = valley(map); return `${FORMS[k].name} from ${short(DECAYS[line[0]], 2)} to ${short(DECAYS[line[line.length - 1]], 2)}`; });
   const ends = shrunk(values).map((path, k) => `${short(path[path.length - 1])} (${FORMS[k].name})`);
-  return `While α rises from ${short(RATES[0], 2)} to ${short(RATES[RATES.length - 1], 2)}, the best λ goes: ${best.join("; ")}. ` +
+  return `Label noise ${fixed(values.noise, 1)}, scale ratio ${short(values.ratio)}. While α rises from ${short(RATES[0], 2)} to ${short(RATES[RATES.length - 1], 2)}, the best λ goes: ${best.join("; ")}. ` +
     `With α = ${short(values.lr, 2)} and λ = ${short(values.weight_decay, 2)}, ${count(Math.round(values.steps), "step")} take a weight without a data gradient from 1 to ${ends.join(", ")}.`;
 }
 
