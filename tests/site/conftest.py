@@ -45,9 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "page_name" in metafunc.fixturenames:
         metafunc.parametrize("page_name", pages())
     if "explorer_page" in metafunc.fixturenames:
-        # Session scope keeps the tests of one page together, so that most of them share one visit.
-        names = pages(WIDGET_VIEW) or ["(no page has an explorer)"]
-        metafunc.parametrize("explorer_page", names, scope="session")
+        metafunc.parametrize("explorer_page", pages(WIDGET_VIEW) or ["(no page has an explorer)"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,7 +66,11 @@ def server(html: Path) -> Iterator[str]:
     """The address of a server that, like a host of static pages, answers 404 with the site's own page."""
     sitemap = html / "sitemap.xml"
     # A site published below its owner's address has that folder in the links of 404.html.
-    address = re.search(r"<loc>https://[^/]+(/(?:[^/<]+/)?)book/", sitemap.read_text()) if sitemap.exists() else None
+    address = (
+        re.search(r"<loc>https://[^/]+(/(?:[^/<]+/)?)book/", sitemap.read_text())
+        if sitemap.exists()
+        else None
+    )
     folder = address[1] if address else "/"
 
     class Handler(SimpleHTTPRequestHandler):
@@ -137,10 +139,6 @@ class Log:
         if request.failure not in ("csp", "net::ERR_ABORTED"):
             self.failed.append(f"{request.failure} {request.url}")
 
-    def clear(self) -> None:
-        for entries in (self.console, self.foreign, self.failed):
-            entries.clear()
-
     def assert_clean(self) -> None:
         assert not self.foreign, f"requests to other hosts: {self.foreign}"
         assert not self.failed, f"requests that failed: {self.failed}"
@@ -203,11 +201,3 @@ def open_page(visitor: Visitor) -> Iterator[Callable[..., tuple[Page, Log]]]:
         if page.url.startswith("http"):
             page.evaluate("localStorage.clear(); sessionStorage.clear()")
         page.close()
-
-
-@pytest.fixture(scope="session")
-def explorer_visit(explorer_page: str, visitor: Visitor) -> Iterator[tuple[Page, Log]]:
-    """One visit of a page with explorers, shared by the tests that leave it as they found it."""
-    page, log = visitor.open(explorer_page)
-    yield page, log
-    page.close()

@@ -112,10 +112,10 @@ const look = (() => {
   const ground = () => getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).slice(0, 3).reduce((sum, v) => sum + Number(v), 0);
 
   /** The colours of all that an explorer draws in an optimizer's colour, and of its text. */
-  const ink = () => all(".adambook").map((root) => [
-    getComputedStyle(root).color,
-    ...all('[style*="--c"]:not(g)', root).map((e) => `${getComputedStyle(e).fill} ${getComputedStyle(e).stroke}`),
-  ]);
+  const ink = (card) => [
+    getComputedStyle(card.querySelector(".adambook")).color,
+    ...all('[style*="--c"]:not(g)', card).map((e) => `${getComputedStyle(e).fill} ${getComputedStyle(e).stroke}`),
+  ];
 
   /** Two frames: the first draws, after the second it has been presented. */
   const settled = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -148,6 +148,6 @@ const look = (() => {
     .map((e) => e.outerHTML);
   const cut = (card) => all(".widget-label", card).filter((l) => l.scrollWidth > l.clientWidth + 1).map((l) => l.textContent);
 
-  return { ready, facts, overflow, tiny, crowded, faint, ground, ink, state, unnamed, cut };
+  return { settled, ready, facts, overflow, tiny, crowded, faint, ground, ink, state, unnamed, cut };
 })();
 globalThis.look = look;
