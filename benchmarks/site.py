@@ -24,7 +24,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 HTML = Path(os.environ.get("ADAMBOOK_HTML", ROOT / "_build" / "html"))
-RACE = "book/3_adam.html"  # 500 steps of every optimizer at once
+RACE = "book/3_adam.html"  # 500 steps of all eight optimizers at once
+DRAW = 4 * 8 / 6  # ms; the aim is 4 ms for six optimizers
 VISITS, CHANGES = 5, 60
 
 FIRST_DRAWN = """() => new Promise((done) => {
@@ -141,7 +142,7 @@ def measure(browser: Browser, base: str) -> list[dict[str, Any]]:
     return [
         row("navigation to the first drawn explorer", first_drawn(browser, base), "ms", 2000),
         row("slider change to the presented frame", total, "ms", 33),
-        row("of which computing and drawing", draw, "ms", 4),
+        row("of which computing and drawing", draw, "ms", round(DRAW, 1)),
     ]
 
 

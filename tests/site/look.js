@@ -117,8 +117,8 @@ const look = (() => {
     ...all('[style*="--c"]:not(g)', card).map((e) => `${getComputedStyle(e).fill} ${getComputedStyle(e).stroke}`),
   ];
 
-  /** Two frames: the first draws, after the second it has been presented. */
-  const settled = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  /** The next frame: an explorer asks for one when it is moved, and has drawn when ours comes. */
+  const settled = () => new Promise(requestAnimationFrame);
 
   /** A text in short: its length and a hash (FNV-1a), so that a drawing need not leave the page. */
   function digest(long) {

@@ -120,13 +120,12 @@ def menus_answer(explorer: Explorer) -> None:
     for menu in explorer.card.locator("select").all():
         count, first = menu.locator("option").count(), menu.evaluate("e => e.selectedIndex")
         before = start
-        for i in [*range(first + 1, count), *range(first)]:
+        for i in [*range(first), *range(first + 1, count)]:
             menu.select_option(index=i)
             before = explorer.assert_changed(before, f"choosing option {i + 1}")
+        menu.press("ArrowUp")
+        explorer.assert_changed(before, "an arrow key on a menu")
         explorer.assert_reset_restores(start, "choosing")
-        menu.press("ArrowUp" if first == count - 1 else "ArrowDown")
-        explorer.assert_changed(start, "an arrow key on a menu")
-        explorer.assert_reset_restores(start, "an arrow key on a menu")
 
 
 def buttons_answer(explorer: Explorer) -> None:
@@ -205,7 +204,7 @@ CHECKS: tuple[Callable[[Explorer], None], ...] = (
 
 def test_explorers(explorer_page: str, open_page: Any) -> None:
     """Every check of every explorer on one page; a check that fails does not hide the next."""
-    page, log = open_page(explorer_page)
+    page, log = open_page(explorer_page, width=900)
     failures = []
     cards = page.locator(".ab-card").all()
     assert cards, "no explorer"

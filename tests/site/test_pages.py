@@ -25,7 +25,7 @@ def use(page: Page, theme: str) -> None:
 def assert_fits_a_phone(page: Page) -> None:
     """Nothing sticks out of 390 pixels, and drawings are readable there."""
     page.set_viewport_size({"width": 390, "height": 844})
-    page.evaluate("look.settled()")
+    page.evaluate("look.settled().then(look.settled).then(look.settled)")  # resized, drawn, done
     found, tiny = page.evaluate("look.overflow()"), page.evaluate("look.tiny()")
     assert found["page"] <= 390, f"the page is {found['page']} px wide: {found['out']}"
     assert not found["out"], f"cut off at the right edge: {found['out']}"

@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from .offline import RUNTIME_CSS, RUNTIME_JS
+from .offline import MATHJAX, RUNTIME_CSS, RUNTIME_JS
 
 NOT_FOUND = """\
 <h1>This page does not exist</h1>
@@ -51,13 +51,24 @@ def scripts(
             continue
         seen.add((name, body))
         kept.append(script)
-        if name.endswith(RUNTIME_JS):
-            app.add_css_file(RUNTIME_CSS)
-    # The runtime comes before MathJax, and asks it to wait until the explorers are drawn.
-    context["script_files"] = sorted(kept, key=lambda script: not str(script.filename or "").endswith(RUNTIME_JS))
-    context["css_files"] = [
-        css for css in context["css_files"] if Path(str(css.filename)).name != "sphinx-thebe.css"
-    ]
+    context["script_files"] = explorers_first(app, kept, context)
+    styles = context["css_files"]
+    context["css_files"] = [css for css in styles if Path(str(css.filename)).name != "sphinx-thebe.css"]
+
+
+def explorers_first(app: Sphinx, scripts: list[Any], context: dict[str, Any]) -> list[Any]:
+    """Where a page has explorers, let their runtime load MathJax once they are drawn (see embed.ts)."""
+    named = {Path(str(script.filename)).name: script for script in scripts if script.filename}
+    runtime, mathjax = named.get(Path(RUNTIME_JS).name), named.get(Path(MATHJAX).name)
+    if runtime is None:
+        return scripts
+    app.add_css_file(RUNTIME_CSS)
+    if mathjax is None:
+        return scripts
+    address = context["pathto"](str(mathjax.filename), resource=True)
+    runtime.attributes["data-then"] = address
+    context["metatags"] += f'<link rel="preload" as="script" href="{address}">\n'
+    return [script for script in scripts if script is not mathjax]
 
 
 def setup(app: Sphinx) -> None:

@@ -3,7 +3,7 @@ import { count, fixed, short } from "../lib/format";
 import { beale, himmelblau, type Objective, quadratic, rastrigin, rosenbrock, saddle } from "../lib/objectives";
 import { Adagrad, Adam, AdamW, AMSGrad, descend, type Hyper, hyper, Momentum, Nesterov, RMSprop, type Rule, SGD, type Trajectory } from "../lib/optimizers";
 import { normals } from "../lib/random";
-import { type Box, clip, dot, el, type Interval, label, line, type Name, panel, type Panel, rule, spread, type Stage, widget } from "../lib/svg";
+import { type Box, clip, dot, el, type Interval, label, line, type Name, panel, type Panel, px, rule, spread, type Stage, widget } from "../lib/svg";
 
 export interface Values {
   objective: number; who: number; rates: number; lr: number; beta1: number; beta2: number; noise: number; shown: number;
@@ -59,7 +59,7 @@ export function summary(values: Values, runners: Runner[]): string {
     `f stands above its minimum by, step size in brackets: ${parts.map((part) => part.text).join("; ")}.`;
 }
 
-const spot = (x: number, y: number) => `${x.toFixed(1)},${y.toFixed(1)}`;
+const spot = (x: number, y: number) => `${px(x)},${px(y)}`;
 
 /* ---- the map --------------------------------------------------------------------------------------- */
 

@@ -25,7 +25,7 @@ test("labels are moved apart, stay in order and within bounds", () => {
 });
 test("a path breaks where a value is missing", () => {
   const id = linear([0, 1], [0, 1]);
-  assert.equal(trace([0, 1, 2, 3], [0, NaN, 2, 3], id, id), "M0,0M2,2L3,3");
+  assert.equal(trace([0, 1, 2, 3], [0, NaN, 2, 3], id, id), "M0.0,0.0M2.0,2.0L3.0,3.0");
 });
 test("cells share a wide row by their weight and stand below each other on a phone", () => {
   const cells = [{ grow: 1, height: 200 }, { grow: 3, height: 300 }];
