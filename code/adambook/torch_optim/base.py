@@ -15,10 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.optim.optimizer import _use_grad_for_differentiable
-from torch.utils._foreach_utils import (
-    _get_foreach_kernels_supported_devices,
-    _group_tensors_by_device_and_dtype,
-)
+from torch.utils._foreach_utils import _get_foreach_kernels_supported_devices
 
 from adambook import _check
 
@@ -37,6 +34,7 @@ SWITCHES = ("foreach", "fused", "maximize", "capturable", "differentiable", "nes
 CAPTURABLE_DEVICES = ("cuda", "xpu", "hpu", "xla")
 # Multi-tensor operations on the CPU round a factor to the tensors' dtype: in bfloat16, 0.999 becomes 1.
 ROUNDED_ON_CPU = (torch.bfloat16, torch.float16)
+PLAIN = (Tensor, torch.nn.Parameter)
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -183,8 +181,8 @@ class Optimizer(torch.optim.Optimizer):
         try:
             for group, (one_by_one, in_lists) in zip(self.param_groups, plans, strict=True):
                 options, recorded = self._plain(group), _recorded(group)
-                for row in one_by_one:
-                    self._step_one(*row, options, recorded)
+                for p, g, state in one_by_one:
+                    self._step_one(p, g, state, options, recorded)
                 for columns in in_lists:
                     self._step_list(columns, options, recorded)
         except Exception as error:
@@ -212,14 +210,14 @@ class Optimizer(torch.optim.Optimizer):
     def _fitting(self, group: Group) -> list[Row]:
         """Return parameter, gradient and state wherever there is a gradient; RuntimeError if one does not fit."""
         capturable = group.get("capturable") and not torch.compiler.is_compiling()
-        differentiable, states = group["differentiable"], self.state
+        differentiable, states, strided = group["differentiable"], self.state, torch.strided
         rows: list[Row] = []
         for p in group["params"]:
             g = p.grad
             if g is None:
                 continue
-            dtype, device = p.dtype, p.device
-            if g.layout is not torch.strided:
+            dtype = p.dtype
+            if g.layout is not strided:
                 if not (self.takes_sparse and g.is_sparse):
                     raise RuntimeError(
                         f"{type(self).__name__} does not take gradients of layout {g.layout}; allowed: dense ones. "
@@ -228,18 +226,20 @@ class Optimizer(torch.optim.Optimizer):
                 self.check_sparse_gradient(p, group)
             if g.dtype is not dtype:
                 raise RuntimeError(f"a gradient is {g.dtype}, its parameter {dtype}; allowed: the same dtype")
-            if capturable and device.type not in CAPTURABLE_DEVICES:
+            if capturable and p.device.type not in CAPTURABLE_DEVICES:
                 raise RuntimeError(
-                    f"capturable = True, a parameter on {device}; allowed: {', '.join(CAPTURABLE_DEVICES)}"
+                    f"capturable = True, a parameter on {p.device}; allowed: {', '.join(CAPTURABLE_DEVICES)}"
                 )
             if differentiable and p.is_leaf and p.requires_grad:
                 raise RuntimeError(
                     "differentiable = True with a parameter that is a leaf and requires grad, which autograd "
                     "lets nobody change in place; allowed: a clone of it, the gradient in the clone's .grad"
                 )
-            state = states.get(p, {})
-            for name, kept in state.items():
-                if name != "step" and kept is not None and (kept.dtype is not dtype or kept.device != device):
+            if state := states.get(p, {}):
+                device = p.device
+                for name, kept in state.items():
+                    if name == "step" or kept is None or (kept.dtype is dtype and kept.device == device):
+                        continue
                     raise RuntimeError(
                         f"state {name!r} is {kept.dtype} on {kept.device}, its parameter {dtype} on {device}; "
                         "move and cast a model before building its optimizer, or load the state_dict again"
@@ -250,15 +250,16 @@ class Optimizer(torch.optim.Optimizer):
     def _plan(self, rows: list[Row], group: Group) -> tuple[list[Row], list[list[list[Tensor]]]]:
         """Create missing state; split ``rows`` into those stepped one by one and those stepped as lists.
 
-        Lists come as columns: parameters, gradients, steps if counted, then each state that the rule keeps.
+        Lists come as columns: parameters, gradients, steps if counted, then each state that the rule keeps. A
+        multi-tensor operation takes one dtype, one device, one tensor type and one device mesh.
         """
         names = (*(("step",) if self.counts_steps else ()), *self.kept(group))
         foreach = _uses_foreach([p for p, _, _ in rows], group)
         one_by_one: list[Row] = []
-        together: list[Row] = []
+        together: dict[tuple[torch.dtype, torch.device, Any], list[Row]] = {}
         for row in rows:
             p, g, state = row
-            suits_lists = foreach and not (g.is_sparse or (p.dtype in ROUNDED_ON_CPU and p.is_cpu))
+            suits_lists = foreach and not (self.takes_sparse and g.is_sparse)
             for name in names:
                 if state.get(name) is None:
                     created = self._new_step(p, group) if name == "step" else self.initial(name, p, group)
@@ -268,15 +269,19 @@ class Optimizer(torch.optim.Optimizer):
                     else:
                         state[name] = created
                     self.state[p] = state
-            (together if suits_lists else one_by_one).append(row)
-        if not together:
-            return one_by_one, []
-        columns: list[list[Any]] = [[p for p, _, _ in together], [g for _, g, _ in together]]
-        columns += [[state[name] for _, _, state in together] for name in names]
-        if torch.compiler.is_compiling():  # the compiler groups by itself
-            return one_by_one, [columns]
-        groups = _group_tensors_by_device_and_dtype(columns).values()
-        return one_by_one, [lists for lists, _ in groups]  # type: ignore[misc]
+            if suits_lists:
+                kind = None if type(p) in PLAIN else getattr(p, "device_mesh", type(p))
+                together.setdefault((p.dtype, p.device, kind), []).append(row)
+            else:
+                one_by_one.append(row)
+        in_lists: list[list[list[Tensor]]] = []
+        for (dtype, device, _), alike in together.items():
+            if dtype in ROUNDED_ON_CPU and device.type == "cpu":
+                one_by_one += alike
+            else:
+                states = [[state[name] for _, _, state in alike] for name in names]
+                in_lists.append([[p for p, _, _ in alike], [g for _, g, _ in alike], *states])
+        return one_by_one, in_lists
 
     def _step_one(self, p: Tensor, g: Tensor, state: State, group: Group, recorded: bool) -> None:
         if group["maximize"]:
@@ -291,7 +296,7 @@ class Optimizer(torch.optim.Optimizer):
             t += 1
             if self.uses_t and not recorded:
                 t = t.item()
-        if p.is_complex() and self.sees_complex_as_real:
+        if self.sees_complex_as_real and p.is_complex():
             as_real = torch.view_as_real
             state = {k: as_real(s) if s.is_complex() else s for k, s in state.items()}
             p, g = as_real(p), as_real(g.resolve_conj())
@@ -392,5 +397,4 @@ def _uses_foreach(params: list[Tensor], group: Group) -> bool:
     if group["differentiable"] or (isinstance(group["lr"], Tensor) and not group.get("capturable")):
         return False
     devices = _get_foreach_kernels_supported_devices()
-    native = (Tensor, torch.nn.Parameter)
-    return all(type(p) in native and p.device.type in devices for p in params)
+    return all(type(p) in PLAIN and p.device.type in devices for p in params)
