@@ -22,6 +22,7 @@ LAYERS = (
     ("torch_optim",),
     ("descent",),
     ("data", "tasks"),
+    ("train",),
     ("figures",),
     ("explorers",),
     ("checks", "cli"),
