@@ -33,7 +33,7 @@ const look = (() => {
 
   /** What sticks out of the window, save for what scrolls within itself. */
   function overflow() {
-    const scrolls = "pre, .pst-scrollable-table-container, div.math, svg, mjx-container, .noUi-origin";
+    const scrolls = "div.cell_output:has(> img), pre, .pst-scrollable-table-container, div.math, svg, mjx-container, .noUi-origin";
     const out = all(".bd-article *").filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(scrolls));
     return { page: document.documentElement.scrollWidth, out: out.slice(0, 5).map((e) => `${e.tagName}.${e.className}`) };
   }

@@ -119,6 +119,15 @@ def test_launch_buttons_need_an_address(html: Path) -> None:
     assert told is None or named == ({told} if told else set())
 
 
+def test_punctuation_stays_with_its_formula(html: Path) -> None:
+    followed = re.compile(r'(.{10})<span class="math notranslate nohighlight">[^<]*</span>(?:</span>)?[.,;:?!]')
+    pages = {path: followed.findall(path.read_text(encoding="utf-8")) for path in documents(html)}
+    assert sum(map(len, pages.values())) > 100
+    for path, before in pages.items():
+        loose = [text for text in before if not text.endswith('ab-tight">')]
+        assert not loose, f"{path.relative_to(html)}: {loose}"
+
+
 def test_no_notebook_failed(html: Path) -> None:
     """A failed notebook can slip through a second build; its report cannot."""
     assert not sorted(html.glob("reports/**/*.log"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-MARKUP = r"```|:::|\{(?:ref|eq|cite\S*|numref|doc|term)\}`|\$\$|\]\(\S+\.(?:md|ipynb)\)"
+MARKUP = r"```|:::|\{(?:ref|eq|cite\S*|numref|doc|term)\}`|\$\$|\$\\|\\text|\]\(\S+\.(?:md|ipynb)\)"
 
 
 def use(page: Page, theme: str) -> None:

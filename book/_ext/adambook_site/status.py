@@ -74,14 +74,13 @@ def number(value: Any) -> str:
 def recorded(path: Path) -> list[nodes.Node]:
     """Return one benchmark: what it measures, its summary or else its rows, the command, the day, the machine."""
     record = json.loads(path.read_text(encoding="utf-8"))
-    if "results" in record:
-        measured = table(
-            ("", "measured"), [(k, number(v)) for k, v in record["results"].items()], numbers=True
-        )
-    else:
-        columns = list(dict.fromkeys(key for row in record["rows"] for key in row))
-        rows = [[number(row[key]) if key in row else "" for key in columns] for row in record["rows"]]
-        measured = table(columns, rows, numbers=True)
+    rows = record["rows"] if "results" not in record else [
+        {"": name, **(found if isinstance(found, dict) else {"measured": found})}
+        for name, found in record["results"].items()
+    ]  # fmt: skip
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[number(row[key]) if key in row else "" for key in columns] for row in rows]
+    measured = table(columns, cells, numbers=True)
     origin = nodes.paragraph("", "", nodes.literal(text=record["command"]), classes=["ab-fine"])
     origin += nodes.Text(f", {record['date']}, {record.get('machine') or record['device']}")
     return [nodes.paragraph("", "", nodes.strong(text=record["title"])), measured, origin]

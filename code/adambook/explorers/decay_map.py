@@ -23,7 +23,7 @@ RATES = 10.0 ** (np.arange(-12, -1) / 4)
 DECAYS = 10.0 ** (np.arange(-7, 6) / 2)
 FORMS: dict[str, tuple[str, type[Adam] | type[AdamW]]] = {
     "L2": ("Adam", Adam),
-    "paper": ("AMSGrad", AdamWPaper),
+    "paper": ("AdamW", AdamWPaper),
     "torch": ("AdamW", AdamW),
 }
 CUT = 10.0
@@ -141,7 +141,8 @@ class DecayMap(Explorer):
             ax.set(xscale="log", yscale="log", title=form, xlabel="decay λ")
             ax.grid(visible=False)
             ax.tick_params(labelleft=form == "L2")
-            axes["still"].plot(shrunk[form], color=color(FORMS[form][0]))
+            style = "--" if form == "paper" else "-"
+            axes["still"].plot(shrunk[form], style, color=color(FORMS[form][0]))
             axes["still"].text(
                 1.01,
                 shrunk[form][-1],

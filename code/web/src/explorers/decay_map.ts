@@ -9,9 +9,10 @@ export const SETS = 4, SAMPLES = 3, WEIGHTS = 4, CUT = 10;
 export const RATES = Array.from({ length: 11 }, (_, k) => 10 ** ((k - 12) / 4));
 export const DECAYS = Array.from({ length: 13 }, (_, k) => 10 ** ((k - 7) / 2));
 /** Where the decay stands: in the gradient, beside the step, or beside it and times alpha. */
-export const FORMS: { name: string; colour: Name; rule: Rule }[] = [
+/** Two forms of AdamW share its colour; the paper's is dashed. */
+export const FORMS: { name: string; colour: Name; rule: Rule; variant?: string }[] = [
   { name: "L2", colour: "Adam", rule: Adam },
-  { name: "paper", colour: "AMSGrad", rule: AdamWPaper },
+  { name: "paper", colour: "AdamW", rule: AdamWPaper, variant: "ab-dash" },
   { name: "torch", colour: "AdamW", rule: AdamW },
 ];
 
@@ -118,7 +119,7 @@ function draw(stage: Stage<Values>, values: Values): string {
   const box: Box = { x: 0, y: narrow ? 3 * (MAP + 6) : MAP + 8, width, height: STRIP };
   const s = panel(box, { domain: [0, steps], label: "step t" }, { domain: [0, 1], label: narrow ? "a weight without a data gradient" : "a weight without a data gradient, decayed as in the marked cell", ticks: [0, 0.5, 1] }, { left: 34, right: 56 });
   const ends = paths.map((path) => path[path.length - 1]), heights = spread(ends.map((end) => s.y(Math.max(0, Math.min(1, end)))), 16, s.box.y + 4, s.box.y + s.box.height);
-  paths.forEach((path, k) => kids.push(line(trace(ts.slice(0, path.length), path.map((value) => Math.max(-0.04, Math.min(1.04, value))), s.x, s.y), FORMS[k].colour),
+  paths.forEach((path, k) => kids.push(line(trace(ts.slice(0, path.length), path.map((value) => Math.max(-0.04, Math.min(1.04, value))), s.x, s.y), FORMS[k].colour, FORMS[k].variant),
     label(s.box.x + s.box.width + 8, heights[k] + 4, FORMS[k].name, FORMS[k].colour)));
   if (!narrow) kids.push(el("text", { class: "ab-axis", x: width - 2, y: 13, "text-anchor": "end" }, "test error: the fainter, the lower; dots: the best λ of each row"));
   stage.show(...kids, s.axes);
