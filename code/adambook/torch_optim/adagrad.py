@@ -20,6 +20,7 @@ from adambook.torch_optim.base import (
     subtract_ratio_,
     subtract_ratio_foreach_,
 )
+from adambook.torch_optim.fused import Columns, Kernel
 
 
 class Adagrad(Optimizer):
@@ -133,3 +134,17 @@ class Adagrad(Optimizer):
         torch._foreach_add_(denominator, group["eps"])
         step_sizes = [group["lr"] / (1 + (s - 1) * group["lr_decay"]) for s in t]
         subtract_ratio_foreach_(theta, step_sizes, g, denominator)
+
+    def kernel(self, group: Group, begins: bool) -> Kernel:
+        return Kernel("adagrad", (group["lr"], group["lr_decay"], group["eps"]))
+
+    def update_fused_on_cpu(self, columns: Columns, group: Group, grad_scale: Tensor | None) -> None:
+        names = ("lr", "lr_decay", "weight_decay", "eps", "maximize")
+        torch._fused_adagrad_(
+            columns.p,
+            columns.g,
+            columns.state["sum"],
+            columns.step,
+            **{name: group[name] for name in names},
+            grad_scale=grad_scale,
+        )

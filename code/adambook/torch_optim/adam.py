@@ -21,6 +21,7 @@ from adambook.torch_optim.base import (
     subtract_ratio_,
     subtract_ratio_foreach_,
 )
+from adambook.torch_optim.fused import Columns, Kernel
 
 
 class Adam(Optimizer):
@@ -153,6 +154,27 @@ class Adam(Optimizer):
             step_sizes = [lr / (1 - beta1**s) for s in t]
         torch._foreach_add_(denominator, group["eps"])
         subtract_ratio_foreach_(theta, step_sizes, m, denominator)
+
+    def kernel(self, group: Group, begins: bool) -> Kernel:
+        numbers = (group["lr"], *group["betas"], group["eps"])
+        rule = "amsgrad" if group["amsgrad"] else "adam"
+        return Kernel(rule, numbers, decoupled=group["decoupled_weight_decay"])
+
+    def update_fused_on_cpu(self, columns: Columns, group: Group, grad_scale: Tensor | None) -> None:
+        step_ = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
+        beta1, beta2 = group["betas"]
+        step_(
+            columns.p,
+            columns.g,
+            columns.state["exp_avg"],
+            columns.state["exp_avg_sq"],
+            columns.state.get("max_exp_avg_sq", []),
+            columns.step,
+            beta1=beta1,
+            beta2=beta2,
+            **{name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad", "maximize")},
+            grad_scale=grad_scale,
+        )
 
 
 def _maximum_(largest: Tensor, v: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch.optim.optimizer import _use_grad_for_differentiable
 from torch.utils._foreach_utils import _get_foreach_kernels_supported_devices
 
 from adambook import _check
+from adambook.torch_optim import fused
 
 Group = dict[str, Any]  # a parameter group: its options by name
 State = dict[str, Tensor]  # what is kept for one parameter, by name
@@ -84,6 +85,25 @@ class Optimizer(torch.optim.Optimizer):
         """Take the same step for many parameters of one device and dtype, in place."""
         raise NotImplementedError
 
+    right_on_cpu: ClassVar[tuple[torch.dtype, ...]] = tuple(fused.DTYPES)  # by torch's fused kernel
+
+    def kernel(self, group: Group, begins: bool) -> fused.Kernel:
+        """Return which function of `kernels` is the rule, and its numbers.
+
+        ``begins``: this step defines the state that `initial` left open.
+        """
+        raise NotImplementedError
+
+    def update_fused_on_cpu(self, columns: fused.Columns, group: Group, grad_scale: Tensor | None) -> None:
+        """Take the step with torch's fused kernel for the CPU."""
+        raise NotImplementedError
+
+    @classmethod
+    def has_kernel(cls, provider: str) -> bool:
+        """Whether the rule has a kernel of ours (``"triton"``) or of torch's for the CPU (``"torch"``)."""
+        method = "kernel" if provider == "triton" else "update_fused_on_cpu"
+        return getattr(cls, method) is not getattr(Optimizer, method)
+
     def check_sparse_gradient(self, p: Tensor, group: Group) -> None:
         """Raise RuntimeError if the rule has no meaning for a sparse gradient of ``p`` with these options."""
 
@@ -109,22 +129,35 @@ class Optimizer(torch.optim.Optimizer):
         for key in SWITCHES:
             if not isinstance(group.get(key), bool | None):
                 raise TypeError(f"{key} = {group[key]!r} is not a bool; allowed: True, False")
-        if group.get("fused"):
-            raise NotImplementedError(
-                f"fused = True: adambook's {cls.__name__} has no fused kernel yet; allowed: None, False. "
-                "Use foreach=True, or fused=True in torch.optim, with which state_dicts interchange"
-            )
         if group.get("foreach") and group.get("differentiable"):
             raise ValueError(
                 "foreach = True with differentiable = True: multi-tensor operations have no gradient; "
                 "allowed: one of the two"
             )
+        for other in ("foreach", "differentiable"):
+            if group.get("fused") and group.get(other):
+                raise ValueError(f"fused = True with {other} = True; allowed: one of the two")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a parameter group as torch.optim does, after checking the hyper-parameters of its own."""
         if isinstance(param_group, dict):
             self.check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
+        try:
+            self._check_fused(self.param_groups[-1])
+        except RuntimeError:
+            self.param_groups.pop()
+            raise
+
+    def _check_fused(self, group: Group) -> None:
+        if group.get("fused"):
+            for p in group["params"]:
+                fused.check(type(self), p)
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Whether GradScaler leaves it to `step` to divide the gradients and to skip an overflow."""
+        return all(group.get("fused") for group in self.param_groups)
 
     # Checkpoints.
 
@@ -135,6 +168,7 @@ class Optimizer(torch.optim.Optimizer):
             for key, value in defaults.items():
                 group.setdefault(key, value)
             self.check_options(group)
+            self._check_fused(group)
             for i, p in enumerate(group["params"]):
                 if kept := state["state"].get(p):
                     self._check_loaded(i, p, kept, group)
@@ -160,7 +194,8 @@ class Optimizer(torch.optim.Optimizer):
 
     @staticmethod
     def _new_step(p: Tensor, group: Group) -> Tensor:
-        return torch.zeros((), dtype=torch.float32, device=p.device if group.get("capturable") else "cpu")
+        on_device = group.get("capturable") or group.get("fused")
+        return torch.zeros((), dtype=torch.float32, device=p.device if on_device else "cpu")
 
     # The step.
 
@@ -180,6 +215,9 @@ class Optimizer(torch.optim.Optimizer):
         plans = [self._plan(*pair) for pair in zip(rows, self.param_groups, strict=True)]
         try:
             for group, (one_by_one, in_lists) in zip(self.param_groups, plans, strict=True):
+                if group.get("fused"):
+                    fused.step(self, one_by_one, group)
+                    continue
                 options, recorded = self._plain(group), _recorded(group)
                 for p, g, state in one_by_one:
                     self._step_one(p, g, state, options, recorded)
@@ -211,12 +249,15 @@ class Optimizer(torch.optim.Optimizer):
         """Return parameter, gradient and state wherever there is a gradient; RuntimeError if one does not fit."""
         capturable = group.get("capturable") and not torch.compiler.is_compiling()
         differentiable, states, strided = group["differentiable"], self.state, torch.strided
+        is_fused = group.get("fused")
         rows: list[Row] = []
         for p in group["params"]:
             g = p.grad
             if g is None:
                 continue
             dtype = p.dtype
+            if is_fused:
+                fused.check(type(self), p, g)
             if g.layout is not strided:
                 if not (self.takes_sparse and g.is_sparse):
                     raise RuntimeError(
@@ -390,7 +431,7 @@ def _recorded(group: Group) -> bool:
 
 def _uses_foreach(params: list[Tensor], group: Group) -> bool:
     """Decide as torch.optim: None means lists for plain tensors on devices with multi-tensor kernels."""
-    if isinstance(group.get("betas", (0.0,))[0], Tensor):
+    if group.get("fused") or isinstance(group.get("betas", (0.0,))[0], Tensor):
         return False
     if group["foreach"] is not None:
         return bool(group["foreach"])

@@ -21,6 +21,7 @@ from adambook.torch_optim.base import (
     subtract_ratio_,
     subtract_ratio_foreach_,
 )
+from adambook.torch_optim.fused import Kernel
 
 
 class RMSprop(Optimizer):
@@ -66,6 +67,8 @@ class RMSprop(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         differentiable: bool = False,
+        *,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -79,6 +82,8 @@ class RMSprop(Optimizer):
             "maximize": maximize,
             "differentiable": differentiable,
         }
+        if fused is not None:  # torch's RMSprop has no such option, so its checkpoints have none either
+            defaults["fused"] = fused
         super().__init__(params, defaults)
 
     def added_later(self) -> dict[str, Any]:
@@ -141,3 +146,7 @@ class RMSprop(Optimizer):
                 torch._foreach_add_(theta, b, alpha=-lr)
         else:
             subtract_ratio_foreach_(theta, lr, g, denominator)
+
+    def kernel(self, group: Group, begins: bool) -> Kernel:
+        lr, beta, mu, eps = group["lr"], group["alpha"], group["momentum"], group["eps"]
+        return Kernel("rmsprop", (lr, beta, 1 - beta, mu, eps), (group["centered"], mu > 0))

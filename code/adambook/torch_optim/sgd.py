@@ -18,6 +18,7 @@ from adambook.torch_optim.base import (
     State,
     add_l2_foreach,
 )
+from adambook.torch_optim.fused import Columns, Kernel
 
 
 class SGD(Optimizer):
@@ -47,6 +48,7 @@ class SGD(Optimizer):
     counts_steps = False
     takes_sparse = True
     sees_complex_as_real = False  # the rule is linear in g
+    right_on_cpu = (torch.float32, torch.float64)  # torch's kernel skips parts of tensors in half precision
 
     def __init__(
         self,
@@ -133,3 +135,20 @@ class SGD(Optimizer):
             torch._foreach_sub_(theta, torch._foreach_mul(g, lr))
         else:
             torch._foreach_add_(theta, g, alpha=-lr)
+
+    def kernel(self, group: Group, begins: bool) -> Kernel:
+        lr, mu = group["lr"], group["momentum"]
+        if mu == 0:
+            return Kernel("sgd", (lr,))
+        return Kernel("momentum", (lr, mu, 1 - group["dampening"]), (group["nesterov"], begins))
+
+    def update_fused_on_cpu(self, columns: Columns, group: Group, grad_scale: Tensor | None) -> None:
+        names = ("weight_decay", "momentum", "lr", "dampening", "nesterov", "maximize")
+        torch._fused_sgd_(
+            columns.p,
+            columns.g,
+            columns.state.get("momentum_buffer", []),
+            **{name: group[name] for name in names},
+            is_first_step=columns.begins,
+            grad_scale=grad_scale,
+        )
