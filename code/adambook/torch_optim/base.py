@@ -359,9 +359,10 @@ class Optimizer(torch.optim.Optimizer):
             g = [x.resolve_conj() for x in g]
             theta, g, *rest = ([torch.view_as_real(x) for x in column] for column in (theta, g, *rest))
         state = dict(zip(self.kept(group), rest, strict=True))
-        if group["maximize"]:
-            g = list(torch._foreach_neg(g))
-        self.update_foreach(theta, g, t, state, group)
+        if group["maximize"]:  # the copy is the rule's alone, which may free it
+            self.update_foreach(theta, list(torch._foreach_neg(g)), t, state, group)
+        else:
+            self.update_foreach(theta, g, t, state, group)
 
 
 # Pieces of equations that need more than one line because of autograd, graphs or memory.

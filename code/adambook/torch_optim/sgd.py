@@ -130,7 +130,12 @@ class SGD(Optimizer):
             b = state["momentum_buffer"]
             torch._foreach_mul_(b, mu)
             torch._foreach_add_(b, g, alpha=1 - tau)
-            g = list(torch._foreach_add(g, b, alpha=mu)) if group["nesterov"] else b
+            if not group["nesterov"]:
+                g = b
+            elif weight_decay != 0 or group["maximize"]:  # then g is our copy
+                torch._foreach_add_(g, b, alpha=mu)
+            else:
+                g = list(torch._foreach_add(g, b, alpha=mu))
         if isinstance(lr, Tensor):
             torch._foreach_sub_(theta, torch._foreach_mul(g, lr))
         else:
