@@ -16,6 +16,8 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     add_l2_foreach,
+    nonzero,
+    plus,
     plus_eps,
     subtract_ratio_,
     subtract_ratio_foreach_,
@@ -81,9 +83,9 @@ class Adagrad(Optimizer):
 
     def initial(self, name: str, p: Tensor, group: Group) -> Tensor:
         start = group["initial_accumulator_value"]
-        return torch.full_like(
-            p, complex(start, start) if p.is_complex() else start, memory_format=torch.preserve_format
-        )
+        if p.is_complex():
+            start = complex(start, start)
+        return torch.zeros_like(p, memory_format=torch.preserve_format) + start
 
     def share_memory(self) -> None:
         """Create the state of all parameters in shared memory, for several processes that train together."""
@@ -108,8 +110,8 @@ class Adagrad(Optimizer):
             self._update_sparse(theta, g.coalesce(), step_size, v, eps)
             return
         # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        if weight_decay != 0:
-            g = g.add(theta, alpha=weight_decay)
+        if nonzero(weight_decay):
+            g = plus(g, weight_decay, theta)
         # v_t = v_{t-1} + g_t^2
         v.addcmul_(g, g)
         # theta_t = theta_{t-1} - alpha_t g_t / (sqrt(v_t) + epsilon)

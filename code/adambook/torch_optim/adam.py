@@ -17,6 +17,8 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     add_l2_foreach,
+    nonzero,
+    plus,
     plus_eps,
     subtract_ratio_,
     subtract_ratio_foreach_,
@@ -104,13 +106,13 @@ class Adam(Optimizer):
     def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         m, v = state["exp_avg"], state["exp_avg_sq"]
-        if weight_decay != 0:
+        if nonzero(weight_decay):
             if group["decoupled_weight_decay"]:
                 # theta <- theta_{t-1} - alpha lambda theta_{t-1}       (AdamW)
                 theta.mul_(1 - lr * weight_decay)
             else:
                 # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-                g = g.add(theta, alpha=weight_decay)
+                g = plus(g, weight_decay, theta)
         # m_t = beta1 m_{t-1} + (1 - beta1) g_t
         # v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
         if isinstance(beta1, Tensor):

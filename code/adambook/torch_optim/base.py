@@ -368,9 +368,24 @@ class Optimizer(torch.optim.Optimizer):
 # Pieces of equations that need more than one line because of autograd, graphs or memory.
 
 
+def nonzero(x: Any) -> bool:
+    """Whether a hyper-parameter is not zero; a tensor counts so, as a record must not depend on its value."""
+    return isinstance(x, Tensor) or x != 0
+
+
+def plus(x: Tensor, factor: Any, y: Tensor) -> Tensor:
+    """Return x + factor * y; ``factor`` may be a recorded tensor, whose derivative keeps a y of its own."""
+    return x + factor * y.clone() if isinstance(factor, Tensor) else x.add(y, alpha=factor)
+
+
+def plus_(x: Tensor, factor: Any, y: Tensor) -> Tensor:
+    """x <- x + factor * y; ``factor`` may be a recorded tensor."""
+    return x.add_(factor * y) if isinstance(factor, Tensor) else x.add_(y, alpha=factor)
+
+
 def plus_eps(root: Tensor, eps: float) -> Tensor:
     """Return ``root + eps``, in the root's memory unless autograd keeps it for the derivative of the root."""
-    return root + eps if root.requires_grad else root.add_(eps)
+    return root + eps if torch.is_grad_enabled() else root.add_(eps)
 
 
 def subtract_ratio_(theta: Tensor, step_size: Any, numerator: Tensor, denominator: Tensor) -> None:
@@ -412,7 +427,10 @@ def _check_number(name: str, value: object, interval: Interval) -> None:
             raise ValueError(
                 f"{name} is a tensor of shape {tuple(value.shape)}; allowed: a number, or one element"
             )
-        value = value.item()
+        try:
+            value = value.item()
+        except RuntimeError:  # under torch.func.vmap it stands for many values, none of which can be read
+            return
     _check.real(name, value, **interval)
 
 

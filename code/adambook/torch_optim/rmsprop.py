@@ -17,6 +17,9 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     add_l2_foreach,
+    nonzero,
+    plus,
+    plus_,
     plus_eps,
     subtract_ratio_,
     subtract_ratio_foreach_,
@@ -90,17 +93,21 @@ class RMSprop(Optimizer):
         return {"momentum": 0, "centered": False, "capturable": False}
 
     def kept(self, group: Group) -> tuple[str, ...]:
-        momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
+        momentum = ("momentum_buffer",) if nonzero(group["momentum"]) else ()
         return ("square_avg", *momentum, *(("grad_avg",) if group["centered"] else ()))
 
     def update(self, theta: Tensor, g: Tensor, t: Any, state: State, group: Group) -> None:
         lr, beta, mu, weight_decay = group["lr"], group["alpha"], group["momentum"], group["weight_decay"]
         v = state["square_avg"]
         # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        if weight_decay != 0:
-            g = g.add(theta, alpha=weight_decay)
+        if nonzero(weight_decay):
+            g = plus(g, weight_decay, theta)
         # v_t = beta v_{t-1} + (1 - beta) g_t^2
-        v.mul_(beta).addcmul_(g, g, value=1 - beta)
+        if isinstance(beta, Tensor):
+            beta = beta.to(v)
+            v.lerp_(g * g, 1 - beta)
+        else:
+            v.mul_(beta).addcmul_(g, g, value=1 - beta)
         if group["centered"]:
             # n_t = beta n_{t-1} + (1 - beta) g_t,  s_t = v_t - n_t^2
             n = state["grad_avg"].lerp_(g, 1 - beta)
@@ -108,13 +115,10 @@ class RMSprop(Optimizer):
         else:
             root = v.sqrt()
         denominator = plus_eps(root, group["eps"])
-        if mu > 0:
+        if nonzero(mu):
             # b_t = mu b_{t-1} + g_t / (sqrt(s_t) + epsilon),  theta_t = theta_{t-1} - alpha b_t
             b = state["momentum_buffer"].mul_(mu).addcdiv_(g, denominator)
-            if isinstance(lr, Tensor):
-                theta.sub_(lr * b)
-            else:
-                theta.add_(b, alpha=-lr)
+            plus_(theta, -lr, b)
         else:
             # theta_t = theta_{t-1} - alpha g_t / (sqrt(s_t) + epsilon)
             subtract_ratio_(theta, lr, g, denominator)

@@ -17,6 +17,9 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     add_l2_foreach,
+    nonzero,
+    plus,
+    plus_,
 )
 from adambook.torch_optim.fused import Columns, Kernel
 
@@ -80,7 +83,7 @@ class SGD(Optimizer):
     @classmethod
     def check_options(cls, group: Any) -> None:
         super().check_options(group)
-        if group.get("nesterov") and (group["momentum"] == 0 or group["dampening"] != 0):
+        if group.get("nesterov") and (not nonzero(group["momentum"]) or nonzero(group["dampening"])):
             raise ValueError(
                 f"nesterov = True with momentum = {group['momentum']}, dampening = {group['dampening']}; "
                 "allowed: 0 < momentum, dampening = 0"
@@ -90,7 +93,7 @@ class SGD(Optimizer):
         return {"nesterov": False, "fused": None}
 
     def kept(self, group: Group) -> tuple[str, ...]:
-        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+        return ("momentum_buffer",) if nonzero(group["momentum"]) else ()
 
     def initial(self, name: str, p: Tensor, group: Group) -> None:
         return None  # the first buffer is the first gradient
@@ -104,21 +107,18 @@ class SGD(Optimizer):
     def update(self, theta: Tensor, g: Tensor, t: None, state: State, group: Group) -> None:
         lr, mu, tau, weight_decay = group["lr"], group["momentum"], group["dampening"], group["weight_decay"]
         # g_t = grad f_t(theta_{t-1}) + lambda theta_{t-1}
-        if weight_decay != 0:
-            g = g.add(theta, alpha=weight_decay)
+        if nonzero(weight_decay):
+            g = plus(g, weight_decay, theta)
         # b_1 = g_1,  b_t = mu b_{t-1} + (1 - tau) g_t
-        if mu != 0:
+        if nonzero(mu):
             b = state.get("momentum_buffer")
             if b is None:
                 b = state["momentum_buffer"] = g.clone()
             else:
-                b.mul_(mu).add_(g, alpha=1 - tau)
-            g = g.add(b, alpha=mu) if group["nesterov"] else b
+                plus_(b.mul_(mu), 1 - tau, g)
+            g = plus(g, mu, b) if group["nesterov"] else b
         # theta_t = theta_{t-1} - alpha b_t
-        if isinstance(lr, Tensor):
-            theta.sub_(lr * g)
-        else:
-            theta.add_(g, alpha=-lr)
+        plus_(theta, -lr, g)
 
     def update_foreach(
         self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
