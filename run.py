@@ -139,7 +139,9 @@ class Inputs:
 
     def notebooks(self) -> str:
         """What a notebook's outputs depend on besides the notebook."""
-        package = files(self.at.root, "code/adambook/**/*.py", "code/adambook/**/*.json")
+        package = files(
+            self.at.root, "code/adambook/**/*.py", "code/adambook/**/*.json", "benchmarks/recorded/*.json"
+        )
         return digest(sys.version, self.web(), *package, self.at.root / "constraints.txt")
 
     def site(self) -> str:

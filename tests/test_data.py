@@ -122,6 +122,14 @@ def test_first_and_label_noise():
     assert not np.array_equal(noisy.y_train, found.with_label_noise(0.2, seed=2).y_train)
 
 
+def test_recorded():
+    found = data.recorded("descend")
+    assert found["command"] == "python benchmarks/descend.py --record"
+    assert {"title", "date"} <= set(found)
+    with pytest.raises(ValueError, match=r"'optimizer_stop'.*'optimizer_step'"):
+        data.recorded("optimizer_stop")
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [

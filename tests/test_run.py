@@ -240,7 +240,7 @@ CHANGES = {
     "_config.yml": {"site", "book"},
     "book/_static/book.css": {"site", "book"},
     "book/new.md": {"site", "book"},
-    "benchmarks/recorded/descend.json": {"site", "book"},
+    "benchmarks/recorded/descend.json": {"notebooks", "site", "book"},
     "book/intro.md": {"book"},
     "book/0_moments.ipynb": {"book"},
     "tests/test_adam.py": set(),

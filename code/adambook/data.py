@@ -1,12 +1,17 @@
-"""Small real data that needs no download: handwritten digits, and the English in CPython's help texts."""
+"""Small real data that needs no download: handwritten digits, and the English in CPython's help texts.
+
+Also what the benchmarks recorded, for the pages that show it.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -209,6 +214,20 @@ def characters() -> Tokens:
     names = tuple(sorted(set(stream)))
     number = {c: i for i, c in enumerate(names)}
     return Tokens(np.array([number[c] for c in stream]), names)
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """Return what a benchmark recorded, with its command, date and machine.
+
+    ``name`` is that of a file in benchmarks/recorded, such as "optimizer_step". Raises ValueError that lists the
+    names for any other.
+    """
+    package = Path(__file__).parent
+    # A wheel carries the records inside the package.
+    folders = (package / "recorded", package.parents[1] / "benchmarks" / "recorded")
+    known = {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
+    found: dict[str, Any] = json.loads(known[choice("name", name, tuple(known))].read_text(encoding="utf-8"))
+    return found
 
 
 def _topics() -> dict[str, str]:
