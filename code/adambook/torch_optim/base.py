@@ -46,7 +46,9 @@ class Optimizer(torch.optim.Optimizer):
     keys of ``state_dict`` are torch.optim's, so that checkpoints go both ways.
 
     Shapes and dtypes: any floating or complex; state has its parameter's shape, dtype and strides; ``step``
-    is a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable``).
+    is a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable``). A float16 parameter whose
+    gradient is squared is stepped in float32, one by one: float16 holds neither the square of a small number
+    nor the usual eps, and torch.optim divides 0 by 0 there.
 
     Errors: TypeError or ValueError naming parameter, value and range for a bad hyper-parameter, in the
     constructor, a parameter group or a loaded state_dict; RuntimeError in `step` for a gradient or state that
@@ -59,7 +61,7 @@ class Optimizer(torch.optim.Optimizer):
     counts_steps: ClassVar[bool] = True
     uses_t: ClassVar[bool] = True
     takes_sparse: ClassVar[bool] = False
-    sees_complex_as_real: ClassVar[bool] = True
+    linear: ClassVar[bool] = False  # in g: complex numbers need no splitting, float16 no wider range
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.check_options(defaults)
@@ -317,7 +319,8 @@ class Optimizer(torch.optim.Optimizer):
                 one_by_one.append(row)
         in_lists: list[list[list[Tensor]]] = []
         for (dtype, device, _), alike in together.items():
-            if dtype in ROUNDED_ON_CPU and device.type == "cpu":
+            rounds = dtype in ROUNDED_ON_CPU and device.type == "cpu"
+            if rounds or (dtype is torch.float16 and not self.linear):
                 one_by_one += alike
             else:
                 states = [[state[name] for _, _, state in alike] for name in names]
@@ -337,11 +340,18 @@ class Optimizer(torch.optim.Optimizer):
             t += 1
             if self.uses_t and not recorded:
                 t = t.item()
-        if self.sees_complex_as_real and p.is_complex():
+        dtype = p.dtype
+        if self.linear or not (dtype.is_complex or dtype is torch.float16):
+            self.update(p, g, t, state, group)
+        elif dtype.is_complex:
             as_real = torch.view_as_real
-            state = {k: as_real(s) if s.is_complex() else s for k, s in state.items()}
-            p, g = as_real(p), as_real(g.resolve_conj())
-        self.update(p, g, t, state, group)
+            state = {name: as_real(s) if s.is_complex() else s for name, s in state.items()}
+            self.update(as_real(p), as_real(g.resolve_conj()), t, state, group)
+        else:
+            theta, wide = p.float(), {name: s.float() for name, s in state.items()}
+            self.update(theta, g.float(), t, wide, group)
+            for narrow, x in ((p, theta), *((s, wide[name]) for name, s in state.items())):
+                narrow.copy_(x)
 
     def _step_list(self, columns: list[list[Tensor]], group: Group, recorded: bool) -> None:
         theta, g, *rest = columns
@@ -355,7 +365,7 @@ class Optimizer(torch.optim.Optimizer):
                 torch._foreach_add_(t, 1)
             if self.uses_t and not recorded:
                 t = [step.item() for step in t]
-        if self.sees_complex_as_real and theta[0].is_complex():
+        if not self.linear and theta[0].is_complex():
             g = [x.resolve_conj() for x in g]
             theta, g, *rest = ([torch.view_as_real(x) for x in column] for column in (theta, g, *rest))
         state = dict(zip(self.kept(group), rest, strict=True))

@@ -50,7 +50,7 @@ class SGD(Optimizer):
     sometimes_kept = ("momentum_buffer",)
     counts_steps = False
     takes_sparse = True
-    sees_complex_as_real = False  # the rule is linear in g
+    linear = True
     right_on_cpu = (torch.float32, torch.float64)  # torch's kernel skips parts of tensors in half precision
 
     def __init__(
