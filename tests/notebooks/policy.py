@@ -25,6 +25,7 @@ BOOK = ROOT / "book"
 MAX_LINES = 15
 MIN_CHECKED = 3
 MAX_DEFINED = 5
+PARTS = ("practice", "family")  # folders of chapters that have no number
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Notebook:
 
     @property
     def is_chapter(self) -> bool:
-        return not self.is_solution and re.match(r"\d_", self.path.name) is not None
+        numbered = re.match(r"\d_", self.path.name) is not None
+        return not self.is_solution and (numbered or self.path.parent.name in PARTS)
 
     def where(self, cell: NotebookNode) -> str:
         place = next(i for i, other in enumerate(self.cells, start=1) if other is cell)
@@ -221,7 +223,7 @@ def solutions_are_linked(notebooks: Iterable[Notebook]) -> Iterator[str]:
         prose = "\n".join(cell.source for cell in chapter.prose)
         if name not in solutions:
             yield f"{name}: solutions/{name} is missing"
-        elif not re.search(rf"\]\((?:\./)?solutions/{re.escape(name)}(?:#[^)]*)?\)", prose):
+        elif not re.search(rf"\]\((?:\./|\.\./)?solutions/{re.escape(name)}(?:#[^)]*)?\)", prose):
             yield f"{name}: no link to solutions/{name}"
     for name in sorted(solutions - set(chapters)):
         yield f"solutions/{name} belongs to no chapter"
