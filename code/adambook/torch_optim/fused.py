@@ -76,7 +76,7 @@ def check(kind: type[Optimizer], p: Tensor, g: Tensor | None = None) -> None:
         problem = "the kernels need Triton, which is not installed (on Linux: pip install triton)"
     else:
         return
-    raise RuntimeError(f"{name}: fused = True, but {problem}. Use fused=False")
+    raise RuntimeError(f"{name}: fused = True, but {problem}. Use foreach=True, or fused=False")
 
 
 @functools.cache
@@ -110,7 +110,8 @@ def step(optimizer: Optimizer, rows: list[Row], group: Group) -> None:
         scale, overflow = (None if x is None else x.to(device) for x in (grad_scale, found_inf))
         if on_cpu and dtype not in optimizer.right_on_cpu:
             for p, g, state in bucket:
-                g = g if scale is None else g.div_(scale)
+                if scale is not None:
+                    g = g.div_(scale) if _writable(g) else g / scale
                 optimizer._step_one(p, g, state, optimizer._plain(group), False)
             continue
         for columns in _columns(optimizer, bucket, group, begins, scale is not None):
@@ -151,7 +152,7 @@ def _columns(
         copies = [x.clone(memory_format=torch.contiguous_format) for x in tensors]
         yield columns([(copies, count)])
         for i, (x, copy) in enumerate(zip(tensors, copies, strict=True)):
-            if i != 1 or unscales:  # else the gradient is as it was
+            if i != 1 or (unscales and _writable(x)):  # else the gradient is as it was
                 x.copy_(copy)
 
 
@@ -159,6 +160,11 @@ def _memory(x: Tensor) -> Tensor:
     """Return the memory of ``x`` as a real tensor: a DTensor's own part, a complex tensor's pairs."""
     x = x.to_local() if hasattr(x, "to_local") else x
     return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+
+
+def _writable(x: Tensor) -> bool:
+    """Whether no number of ``x`` stands for several, as in an expanded gradient."""
+    return 0 not in x.stride()
 
 
 def _fits(tensors: list[Tensor]) -> bool:
