@@ -56,15 +56,12 @@ class Checkpoints:
     def save(self, step: int, model: nn.Module, optimizer: Any, about: dict[str, Any]) -> None:
         """Write a checkpoint; one that is killed halfway leaves the earlier ones as they are."""
         partial = self.folder / "partial"
-        self.processes.first(lambda: shutil.rmtree(partial, ignore_errors=True))
         save(_state(model, optimizer), checkpoint_id=partial)
 
         def finish() -> None:
             (partial / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
             partial.rename(self.place(step))
-            for old in self._all()[:-KEPT]:
-                # Renamed first: no half of a checkpoint is ever called one.
-                shutil.rmtree(old.rename(self.folder / "partial"))
+            self._tidy()
 
         self.processes.first(finish)
 
@@ -79,10 +76,19 @@ class Checkpoints:
     def _all(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"))
 
+    def _tidy(self) -> None:
+        """Remove what a killed run has left, and all but the last checkpoints."""
+        partial = self.folder / "partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        for old in self._all()[:-KEPT]:
+            # Renamed first: no half of a checkpoint is ever called one.
+            shutil.rmtree(old.rename(partial))
+
     def _claim(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire(timeout=0)
+            self._tidy()
         except Timeout:
             raise Refused(f"another run is writing to {self.folder}; wait for it or choose another folder") from None
         except OSError as error:

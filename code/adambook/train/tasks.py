@@ -76,29 +76,31 @@ def _digits(model: nn.Module, settings: Settings) -> Task:
     return Task(model, batch, (torch.tensor(data.x_test, dtype=torch.float32), torch.tensor(data.y_test)))
 
 
-def text_transformer(settings: Settings, context: int = 128, test_windows: int = 64) -> Task:
-    """The next character of technical English; the last tenth of the text is for testing."""
+def text_transformer(settings: Settings, context: int = 64) -> Task:
+    """The next character of technical English; of every ten windows of text, the last is for testing."""
     text = characters()
-    ids = torch.from_numpy(text.ids)
-    train, test = ids[: -len(ids) // 10], ids[-len(ids) // 10 :]
-
-    def windows(of: Tensor, starts: Tensor) -> Pair:
-        places = starts[:, None] + torch.arange(context)
-        return of[places], of[places + 1]
+    span = context + 1
+    windows = torch.from_numpy(text.ids)[: len(text.ids) // (10 * span) * 10 * span].unflatten(0, (-1, 10, span))
+    train, test = windows[:, :9].flatten(1), windows[::3, 9]
 
     def batch(step: int) -> Pair:
         rng = np.random.default_rng((STREAM, settings.seed, step))
-        return windows(train, torch.from_numpy(rng.integers(len(train) - context, size=settings.batch_size)))
+        rows, starts = torch.from_numpy(
+            rng.integers((len(train), train.shape[1] - context), size=(settings.batch_size, 2))
+        ).T
+        return pair(train[rows[:, None], starts[:, None] + torch.arange(span)])
 
-    spread = torch.linspace(0, len(test) - context - 1, test_windows).long()
-    return Task(Transformer(len(text.names), context, settings.dropout), batch, windows(test, spread))
+    def pair(rows: Tensor) -> Pair:
+        return rows[:, :-1], rows[:, 1:]
+
+    return Task(Transformer(len(text.names), context, settings.dropout), batch, pair(test))
 
 
 class Transformer(nn.Module):
     """A small decoder-only transformer: (batch, time) character numbers to (batch, time, vocabulary) logits."""
 
     def __init__(
-        self, vocabulary: int, context: int, dropout: float, width: int = 128, depth: int = 4, heads: int = 4
+        self, vocabulary: int, context: int, dropout: float, width: int = 64, depth: int = 4, heads: int = 4
     ) -> None:
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
