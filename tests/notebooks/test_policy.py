@@ -36,7 +36,8 @@ def test_book(rule):
 def test_the_six_chapters_are_there():
     """An empty folder would satisfy every rule."""
     chapters = [notebook.path.name for notebook in NOTEBOOKS if notebook.is_chapter]
-    assert [chapter[0] for chapter in chapters] == list("012345")
+    assert [chapter[0] for chapter in chapters if chapter[0].isdigit()] == list("012345")
+    assert "scale.ipynb" in chapters  # chapters without a number
 
 
 # --- the rules themselves: a good notebook passes all of them, and each change breaks one -------------------
