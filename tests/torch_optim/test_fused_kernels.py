@@ -442,6 +442,37 @@ def test_machine_code_of_other_dtypes_and_of_a_loss_scale():
     assert not re.search(r"\.f32|\.approx", double)
 
 
+@pytest.fixture
+def an_absent_h100(monkeypatch):
+    """Triton believes in a GPU, as far as its compiler asks for one."""
+    from triton.backends.compiler import GPUTarget
+    from triton.runtime import driver
+
+    gpu = SimpleNamespace(
+        get_current_device=lambda: 0,
+        get_current_stream=lambda device: 0,
+        get_current_target=lambda: GPUTarget("cuda", 90, 32),
+    )
+    monkeypatch.setattr(driver, "_active", gpu)
+
+
+@pytest.mark.parametrize(("name", "options"), [CASES[0], CASES[3], CASES[8], CASES[11]], ids=str)
+def test_launches_compile_as_they_are_launched(name, options, an_absent_h100, launches):
+    p = torch.ones(2100)
+    p.grad = torch.ones(2100)
+    optimizer = ours(name, [p], fused=True, **options)
+    optimizer.step()
+    optimizer.grad_scale, optimizer.found_inf = torch.ones(()), torch.zeros(())
+    optimizer.step()
+    assert len(launches) == (2 if name == "SGD" else 4)
+    kernels = importlib.import_module("adambook.torch_optim.kernels")
+    for launch in launches:
+        given = {k: v for k, v in vars(launch).items() if k not in ("name", "args")}
+        compiled = getattr(kernels, launch.name).warmup(*launch.args, **given)
+        assert compiled.metadata.name == launch.name
+        assert ".target sm_90" in compiled.asm["ptx"]
+
+
 def test_interpreted_kernels_leave_the_real_ones_alone(interpreted):
     assert type(interpreted.update).__name__ == "InterpretedFunction"
     assert type(fused.kernels().update).__name__ == "JITFunction"
