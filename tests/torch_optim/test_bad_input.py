@@ -250,6 +250,22 @@ def test_a_step_that_fails_half_way_says_so(monkeypatch):
     assert not torch.equal(params[0], start)
 
 
+def test_a_first_step_that_finds_no_memory_for_its_state_says_so(monkeypatch):
+    optimizer, params = two_groups("Adam", 0)
+    initial = torch_optim.Adam.initial
+
+    def out_of_memory(self, name, p, group):
+        if p.shape == (2, 2):
+            raise MemoryError
+        return initial(self, name, p, group)
+
+    monkeypatch.setattr(torch_optim.Adam, "initial", out_of_memory)
+    with pytest.raises(MemoryError) as caught:
+        optimizer.step()
+    assert caught.value.__notes__ == ["Adam.step was under way; parameters or state may have changed"]
+    assert all(torch.equal(p, torch.ones_like(p)) for p in params)
+
+
 def trained(name, shape=(3,), **options):
     p = torch.ones(shape)
     optimizer = getattr(torch_optim if hasattr(torch_optim, name) else torch.optim, name)([p], **options)

@@ -36,6 +36,7 @@ CAPTURABLE_DEVICES = ("cuda", "xpu", "hpu", "xla")
 # Multi-tensor operations on the CPU round a factor to the tensors' dtype: in bfloat16, 0.999 becomes 1.
 ROUNDED_ON_CPU = (torch.bfloat16, torch.float16)
 PLAIN = (Tensor, torch.nn.Parameter)
+NUMBER = (float, int)  # to ask for these is quicker than to ask for Tensor
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -214,8 +215,8 @@ class Optimizer(torch.optim.Optimizer):
                 loss = closure()
         # Every gradient and state is checked before anything changes.
         rows = [self._fitting(group) for group in self.param_groups]
-        plans = [self._plan(*pair) for pair in zip(rows, self.param_groups, strict=True)]
         try:
+            plans = [self._plan(*pair) for pair in zip(rows, self.param_groups, strict=True)]
             for group, (one_by_one, in_lists) in zip(self.param_groups, plans, strict=True):
                 if group.get("fused"):
                     fused.step(self, one_by_one, group)
@@ -231,14 +232,14 @@ class Optimizer(torch.optim.Optimizer):
         return loss
 
     def _plain(self, group: Group) -> Group:
-        """Return the group with tensors among its numbers as floats, or as 0-d tensors where recorded."""
+        """Return the group with its numbers as floats; tensors among them as 0-d tensors where recorded."""
 
         def plain(x: Any) -> Any:
             if isinstance(x, tuple | list):
                 return tuple(plain(item) for item in x)
-            if isinstance(x, Tensor):
-                return x.reshape(()) if _recorded(group) else x.item()
-            return x
+            if isinstance(x, Tensor) and _recorded(group):
+                return x.reshape(())
+            return float(x)
 
         return {**group, **{key: plain(group[key]) for key in self.allowed}}
 
@@ -336,10 +337,12 @@ class Optimizer(torch.optim.Optimizer):
                 state[name] = value.clone()
         t: Any = None
         if self.counts_steps:
-            t = state["step"]
-            t += 1
-            if self.uses_t and not recorded:
-                t = t.item()
+            step = state["step"]
+            if recorded:
+                t = step.add_(1)
+            else:  # a sum of tensor and number takes four times as long
+                t = step.item() + 1
+                step.fill_(t)
         dtype = p.dtype
         if self.linear or not (dtype.is_complex or dtype is torch.float16):
             self.update(p, g, t, state, group)
@@ -380,17 +383,17 @@ class Optimizer(torch.optim.Optimizer):
 
 def nonzero(x: Any) -> bool:
     """Whether a hyper-parameter is not zero; a tensor counts so, as a record must not depend on its value."""
-    return isinstance(x, Tensor) or x != 0
+    return x != 0 if isinstance(x, NUMBER) else True
 
 
 def plus(x: Tensor, factor: Any, y: Tensor) -> Tensor:
     """Return x + factor * y; ``factor`` may be a recorded tensor, whose derivative keeps a y of its own."""
-    return x + factor * y.clone() if isinstance(factor, Tensor) else x.add(y, alpha=factor)
+    return x.add(y, alpha=factor) if isinstance(factor, NUMBER) else x + factor * y.clone()
 
 
 def plus_(x: Tensor, factor: Any, y: Tensor) -> Tensor:
     """x <- x + factor * y; ``factor`` may be a recorded tensor."""
-    return x.add_(factor * y) if isinstance(factor, Tensor) else x.add_(y, alpha=factor)
+    return x.add_(y, alpha=factor) if isinstance(factor, NUMBER) else x.add_(factor * y)
 
 
 def plus_eps(root: Tensor, eps: float) -> Tensor:
@@ -400,10 +403,10 @@ def plus_eps(root: Tensor, eps: float) -> Tensor:
 
 def subtract_ratio_(theta: Tensor, step_size: Any, numerator: Tensor, denominator: Tensor) -> None:
     """theta <- theta - step_size * numerator / denominator; ``step_size`` may be a recorded tensor."""
-    if isinstance(step_size, Tensor):
-        theta.addcdiv_(numerator, denominator / -step_size)
-    else:
+    if isinstance(step_size, NUMBER):
         theta.addcdiv_(numerator, denominator, value=-step_size)
+    else:
+        theta.addcdiv_(numerator, denominator / -step_size)
 
 
 def subtract_ratio_foreach_(
