@@ -23,9 +23,8 @@ class AdagradState(NamedTuple):
 class Adagrad(Optimizer):
     r"""AdaGrad: each coordinate is divided by the root of its own sum of squares.
 
-    .. math:: v_t = v_{t-1} + g_t^2, \qquad \theta_t = \theta_{t-1} - \frac{\alpha_t g_t}{\sqrt{v_t} +
-    \epsilon},
-              \qquad \alpha_t = \frac{\alpha}{1 + (t - 1)\eta}
+    .. math:: v_t = v_{t-1} + g_t^2, \qquad \alpha_t = \frac{\alpha}{1 + (t - 1)\eta}, \qquad
+              \theta_t = \theta_{t-1} - \frac{\alpha_t g_t}{\sqrt{v_t} + \epsilon}
 
     where :math:`v_0` is ``initial_accumulator_value`` and :math:`\eta` is ``lr_decay`` (0 in the paper).
     Shapes and dtypes as in `Optimizer`. Source: Duchi, Hazan and Singer (2011), figure 1, diagonal case;

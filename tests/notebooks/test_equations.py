@@ -1,0 +1,194 @@
+"""The book's displayed updates, and those of the docstrings, are what the code computes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+import equations
+import numpy as np
+import policy
+import pytest
+from adambook import numpy_optim
+from adambook.numpy_optim import SGD, Adagrad, Adam, AdamW, AMSGrad, Momentum, Nesterov, Optimizer, RMSprop
+from adambook.numpy_optim.conventions import AdamWPaper
+
+BETAS = {"beta1": 0.8, "beta2": 0.95, "epsilon": 0.01}
+STEPS = 5
+# Five steps of at most thirty operations, each rounded to 2^-53.
+ROUNDING = STEPS * 30 * 2.0**-53
+
+
+@dataclass(frozen=True)
+class Update:
+    """Equations of the book, by page and tag, and the rule that they describe.
+
+    ``known`` are the numbers by the names of the formulas; ``options`` the same by those of the class.
+    """
+
+    rule: type[Optimizer]
+    tags: tuple[tuple[str, str], ...]
+    known: dict[str, float]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.rule.__name__
+
+
+def pages(name: str, *tags: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, tag) for tag in tags)
+
+
+ADAM = {"betas": (0.8, 0.95), "eps": 0.01}
+UPDATES = (
+    Update(Adagrad, pages("1_adagrad", "1.1", "1.2"), {"epsilon": 0.01}, {"eps": 0.01}),
+    Update(
+        RMSprop,
+        pages("2_rmsprop", "2.1", "2.2"),
+        {"beta": 0.9, "epsilon": 0.01},
+        {"alpha": 0.9, "eps": 0.01},
+    ),
+    Update(Adam, pages("3_adam", "3.1", "3.2", "3.3"), BETAS, ADAM),
+    Update(AMSGrad, (*pages("3_adam", "3.1"), *pages("4_amsgrad", "4.1", "4.2")), BETAS, ADAM),
+    Update(
+        AdamW,
+        (*pages("3_adam", "3.1", "3.2"), *pages("5_adamw", "5.1")),
+        {**BETAS, "lambda": 0.3},
+        {**ADAM, "weight_decay": 0.3},
+    ),
+    Update(
+        AdamWPaper,
+        (*pages("3_adam", "3.1", "3.2"), *pages("5_adamw", "5.2")),
+        {**BETAS, "lambda": 0.3},
+        {**ADAM, "weight_decay": 0.3},
+    ),
+    Update(SGD, pages("5_adamw", "5.3"), {"lambda'": 0.3}, {"weight_decay": 0.3}),
+)
+# Equations for theta_t that are no update of a class.
+OTHERS = {
+    ("5_adamw", "5.6"): "AdamW's step as a moving average of its directions",
+    ("5_adamw", "5.7"): "the same, unrolled",
+}
+
+
+def displayed() -> dict[tuple[str, str], str]:
+    """Return every numbered equation of the book, by page and tag."""
+    found = {}
+    for notebook in policy.book_notebooks():
+        if not notebook.is_solution:
+            for cell in notebook.prose:
+                for tag, latex in equations.equations(cell.source):
+                    found[notebook.path.stem, tag] = latex
+    return found
+
+
+BOOK = displayed()
+
+
+def follow(rule: Optimizer, formulas: list[str], known: dict[str, float], start: dict[str, Any]) -> None:
+    """Take five steps by the code and by the formulas, from the same random gradients, and compare."""
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=3)
+    state, names = rule.init(theta), {"theta": theta, **start}
+    for t in range(1, STEPS + 1):
+        gradient = rng.normal(size=3)
+        delta, state = rule.update(gradient, state, theta)
+        theta = theta + delta
+        # What is not known yet was zero at the start, as every accumulator is.
+        before = {f"{name}_before": value for name, value in names.items()}
+        names = {**dict.fromkeys(_accumulators(formulas), 0.0), **before, **known}
+        names |= {"alpha": 0.1, "g": gradient, "t": t}
+        for formula in formulas:
+            equations.assign(formula, names)
+        np.testing.assert_allclose(names["theta"], theta, rtol=ROUNDING, atol=ROUNDING)
+        for name in set(state._fields[1:]) & set(names):
+            np.testing.assert_allclose(names[name], getattr(state, name), rtol=ROUNDING, atol=ROUNDING)
+
+
+def _accumulators(formulas: list[str]) -> set[str]:
+    names = re.findall(r"([a-z])(\^\{\\max\})?_\{t-1\}", " ".join(formulas))
+    return {f"{letter}{'_max' if largest else ''}_before" for letter, largest in names}
+
+
+@pytest.mark.parametrize("update", UPDATES, ids=str)
+def test_displayed_update_is_the_codes(update):
+    follow(update.rule(lr=0.1, **update.options), [BOOK[tag] for tag in update.tags], update.known, {})
+
+
+def test_every_displayed_update_is_held():
+    held = {tag for update in UPDATES for tag in update.tags} | set(OTHERS)
+    assert held <= set(BOOK), "an equation has gone or changed its number"
+    for tag, latex in BOOK.items():
+        if re.match(r"\s*\\theta_t\s*=", latex):
+            assert tag in held, f"no rule is compared with equation {tag}"
+
+
+def docstring_formulas(rule: type[Optimizer]) -> list[str]:
+    text = inspect.cleandoc(rule.__doc__ or "")
+    found = re.findall(r"^\.\. math::(.*?)(?:\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    return [" ".join(textwrap.dedent(formula).split()) for formula in found]
+
+
+DOCSTRINGS = {
+    SGD: ({}, {}, []),
+    Momentum: ({"mu": 0.9, "tau": 0.0}, {}, []),
+    Nesterov: ({"mu": 0.9}, {}, []),
+    Adagrad: ({"eta": 0.1, "epsilon": 0.01}, {"lr_decay": 0.1, "eps": 0.01}, []),
+    RMSprop: ({"beta": 0.9, "epsilon": 0.01}, {"alpha": 0.9, "eps": 0.01}, []),
+    Adam: (BETAS, ADAM, []),
+    AMSGrad: (BETAS, ADAM, []),
+    AdamW: ({**BETAS, "lambda": 0.3}, {**ADAM, "weight_decay": 0.3}, [Adam]),
+}
+
+
+@pytest.mark.parametrize("rule", DOCSTRINGS, ids=lambda rule: rule.__name__)
+def test_docstring_is_the_codes(rule):
+    """A docstring may build on that of the class below it, whose last line it then replaces."""
+    known, options, below = DOCSTRINGS[rule]
+    formulas = [formula for lower in below for formula in docstring_formulas(lower)]
+    follow(rule(lr=0.1, **options), [*formulas, *docstring_formulas(rule)], known, {})
+
+
+def test_every_class_has_its_docstring_held():
+    classes = {value for value in vars(numpy_optim).values() if inspect.isclass(value)} - {Optimizer}
+    assert classes == set(DOCSTRINGS)
+
+
+MISTAKES = {
+    "a wrong sign": (r"\theta_{t-1} - ", r"\theta_{t-1} + "),
+    "a missing root": (r"\sqrt{\hat v_t}", r"\hat v_t"),
+    "a missing hat": (r"\sqrt{\hat v_t}", r"\sqrt{v_t}"),
+    "m for v": (r"\sqrt{\hat v_t}", r"\sqrt{\hat m_t}"),
+    "t-1 for t": (r"\beta_1^t", r"\beta_1^{t-1}"),
+    "a missing square": (r"\, g_t^2", r"\, g_t"),
+    "epsilon inside the root": (r"\sqrt{\hat v_t} + \epsilon", r"\sqrt{\hat v_t + \epsilon}"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_text_is_seen(mistake):
+    right, wrong = MISTAKES[mistake]
+    adam = next(update for update in UPDATES if update.rule is Adam)
+    formulas = [BOOK[tag] for tag in adam.tags]
+    changed = [formula.replace(right, wrong) for formula in formulas]
+    assert changed != formulas
+    with pytest.raises(AssertionError, match="Not equal"), np.errstate(divide="ignore", invalid="ignore"):
+        follow(Adam(lr=0.1, **ADAM), changed, BETAS, {})
+
+
+@pytest.mark.parametrize(
+    ("latex", "says"),
+    [
+        (r"x = \frac{1}{2} + y_t", "nothing is known of 'y'"),
+        (r"x = (1 + 2", "does not begin with \\)"),
+        (r"x = 1 ) 2", "cannot read on"),
+        (r"x = \alpha ; 2", "cannot read"),
+        (r"\alpha", "is no equation"),
+    ],
+)
+def test_what_cannot_be_read_is_said(latex, says):
+    with pytest.raises(ValueError, match=says):
+        equations.assign(latex, {"alpha": 1.0})
