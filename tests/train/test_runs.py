@@ -25,7 +25,16 @@ SMALL = (
 
 
 def last(folder):
-    return max(folder.glob("step-*"))
+    """The last checkpoint, None if there is none."""
+    return max(folder.glob("step-*"), default=None)
+
+
+def wait_for_a_checkpoint(run, folder):
+    """Return when there is a further one."""
+    before = last(folder)
+    while last(folder) == before:
+        assert all(p.is_alive() for p in run.processes), run.output.read_text()
+        time.sleep(0.002)
 
 
 def assert_same(folder, other, read):
@@ -50,14 +59,12 @@ def assert_log_is_whole(folder, steps, every, last):
     assert tested == [step for step in range(1, steps + 1) if step % every == 0 or step == last]
 
 
-def kill_at_random_moments(launcher, arguments, folder, world, every, kills, seed):
+def kill_at_random_moments(launcher, arguments, folder, world, kills, seed):
     """Kill a run so many times, each time a random moment after it has written a further checkpoint."""
     rng = random.Random(seed)
     for kill in range(1, kills + 1):
         run = launcher.start(arguments, folder, world)
-        while not (folder / f"step-{kill * every:08d}").exists():
-            assert all(p.is_alive() for p in run.processes), run.output.read_text()
-            time.sleep(0.002)
+        wait_for_a_checkpoint(run, folder)
         time.sleep(rng.uniform(0, 0.05))
         run.kill()
         codes, output = run.wait()
@@ -66,21 +73,17 @@ def kill_at_random_moments(launcher, arguments, folder, world, every, kills, see
 
 
 @pytest.mark.parametrize(
-    ("arguments", "steps", "every", "world", "kills"),
-    [
-        (f"{SMALL} --precision fp16 --steps 200", 200, 10, 1, 3),
-        (f"{SMALL} --sharding fsdp --steps 60", 60, 10, 2, 3),
-    ],
+    ("arguments", "steps", "world"),
+    [(f"{SMALL} --precision fp16", 300, 1), (f"{SMALL} --sharding fsdp", 80, 2)],
     ids=["fp16 on one process", "fsdp on two"],
 )
-def test_killed_at_random_moments_equals_uninterrupted(
-    launcher, read, tmp_path, arguments, steps, every, world, kills
-):
+def test_killed_at_random_moments_equals_uninterrupted(launcher, read, tmp_path, arguments, steps, world):
+    arguments, folder = f"{arguments} --steps {steps}", tmp_path / "killed"
     launcher.run(arguments, tmp_path / "whole", world)
-    kill_at_random_moments(launcher, arguments, tmp_path / "killed", world, every, kills, seed=steps)
-    assert "continues after step" in launcher.run(arguments, tmp_path / "killed", world)
-    assert_same(tmp_path / "killed", tmp_path / "whole", read)
-    assert_log_is_whole(tmp_path / "killed", steps, every, last=steps)
+    kill_at_random_moments(launcher, arguments, folder, world, kills=3, seed=steps)
+    assert "continues after step" in launcher.run(arguments, folder, world)
+    assert_same(folder, tmp_path / "whole", read)
+    assert_log_is_whole(folder, steps, 10, last=steps)
 
 
 def test_killed_at_every_file_operation_equals_uninterrupted(launcher, read, tmp_path):
@@ -121,9 +124,7 @@ def test_sigterm_finishes_the_step_and_writes_a_checkpoint(launcher, read, tmp_p
     arguments, folder = f"{arguments} --steps {steps}", tmp_path / "stopped"
     launcher.run(arguments, tmp_path / "whole", world)
     run = launcher.start(arguments, folder, world)
-    while not (folder / "step-00000010").exists():
-        assert all(p.is_alive() for p in run.processes), run.output.read_text()
-        time.sleep(0.002)
+    wait_for_a_checkpoint(run, folder)
     os.kill(run.processes[-1].pid, signal.SIGTERM)  # the last one only: all must stop at the same step
     codes, output = run.wait()
     assert codes == [128 + signal.SIGTERM] * world, output

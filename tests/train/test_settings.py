@@ -206,6 +206,24 @@ def test_without_torch_there_is_a_sentence(monkeypatch, capsys):
     assert "pip install 'adambook[torch]'" in capsys.readouterr().err
 
 
+def test_a_compiled_model_takes_the_steps(tmp_path, monkeypatch, capsys):
+    compiled = []
+
+    def compile(model):
+        def forward(x):
+            compiled.append(len(x))
+            return model(x)
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compile)
+    assert run(f"digits-mlp --batch-size 8 --steps 3 --every 1 --compile --checkpoint {tmp_path}") == 0
+    assert compiled == [8, 8, 8]
+    # Its checkpoint continues without it.
+    assert run(f"digits-mlp --batch-size 8 --steps 4 --checkpoint {tmp_path}") == 0
+    assert "continues after step 3" in capsys.readouterr().out
+
+
 def test_without_tqdm_lines_are_printed(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     assert run("digits-mlp --steps 2") == 0

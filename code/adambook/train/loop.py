@@ -137,10 +137,8 @@ class Run:
         self.log: Log | None = None  # on the first process only
         processes.first(self._open_log)
 
-        model = task.model.to(processes.device)
-        if settings.compile:
-            model.compile()
-        self.model = processes.spread(model)
+        self.model = processes.spread(task.model.to(processes.device))
+        self.forward = torch.compile(self.model) if settings.compile else self.model
         self.optimizer = processes.optimizer(kind, self.model, settings.hyper)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "fp16")
         if self.checkpoints and latest:
@@ -228,7 +226,8 @@ class Run:
         x, y = map(self.processes.share, pair)
         precision = self.settings.precision
         with torch.autocast(self.processes.device.type, DTYPES[precision], enabled=precision != "fp32"):
-            logits = self.model(x)
+            # A test has another shape and no gradient: not worth compiling a second time.
+            logits = self.forward(x) if self.model.training else self.model(x)
         return logits.float().flatten(0, -2), y.flatten()
 
     def _keep(self, step: int, losses: list[Tensor], tested: Tested | None) -> bool:

@@ -80,7 +80,7 @@ def text_transformer(settings: Settings, context: int = 64) -> Task:
     """The next character of technical English; of every ten windows of text, the last is for testing."""
     text = characters()
     span = context + 1
-    windows = torch.from_numpy(text.ids)[: len(text.ids) // (10 * span) * 10 * span].unflatten(0, (-1, 10, span))
+    windows = torch.from_numpy(text.ids)[: len(text.ids) // (10 * span) * 10 * span].view(-1, 10, span)
     train, test = windows[:, :9].flatten(1), windows[::3, 9]
 
     def batch(step: int) -> Pair:
