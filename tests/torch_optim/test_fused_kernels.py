@@ -162,6 +162,19 @@ def test_bias_corrections_are_those_of_float64(t, on_kernels):
     torch.testing.assert_close(p, copy, rtol=2100 * 2.3e-16, atol=0)
 
 
+def test_a_count_of_another_dtype_is_taken_over(on_kernels):
+    """Under torch.set_default_dtype(torch.float64), torch's loops count in float64."""
+    p, q = torch.ones(3), torch.ones(3)
+    optimizer, reference = ours("Adam", [p], fused=True), ours("Adam", [q], fused=True)
+    for t in range(3):
+        p.grad = q.grad = torch.full((3,), t + 1.0)
+        optimizer.step()
+        reference.step()
+        optimizer.state[p]["step"] = optimizer.state[p]["step"].double()
+    assert torch.equal(p, q)
+    assert optimizer.state[p]["step"] == 3
+
+
 @pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AMSGrad", "AdamW"])
 def test_a_tensor_learning_rate_is_read_where_it_lies(name, on_kernels):
     lr = torch.tensor([0.5])

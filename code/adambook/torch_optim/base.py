@@ -155,7 +155,7 @@ class Optimizer(torch.optim.Optimizer):
     def _check_fused(self, group: Group) -> None:
         if group.get("fused"):
             for p in group["params"]:
-                fused.check(type(self), p)
+                fused.check(type(self), p.device, p.dtype)
 
     @property
     def _step_supports_amp_scaling(self) -> bool:
@@ -252,15 +252,16 @@ class Optimizer(torch.optim.Optimizer):
         """Return parameter, gradient and state wherever there is a gradient; RuntimeError if one does not fit."""
         capturable = group.get("capturable") and not torch.compiler.is_compiling()
         differentiable, states, strided = group["differentiable"], self.state, torch.strided
-        is_fused = group.get("fused")
+        is_fused, seen = group.get("fused"), set()
         rows: list[Row] = []
         for p in group["params"]:
             g = p.grad
             if g is None:
                 continue
             dtype = p.dtype
-            if is_fused:
-                fused.check(type(self), p, g)
+            if is_fused and (kind := (p.device, dtype, g.layout)) not in seen:
+                fused.check(type(self), *kind)
+                seen.add(kind)
             if g.layout is not strided:
                 if not (self.takes_sparse and g.is_sparse):
                     raise RuntimeError(

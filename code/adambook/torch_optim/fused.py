@@ -58,20 +58,23 @@ class Columns(NamedTuple):
 # What can be stepped.
 
 
-def check(kind: type[Optimizer], p: Tensor, g: Tensor | None = None) -> None:
-    """Raise RuntimeError, saying what to do, if there is no fused kernel of ``kind`` for ``p`` and ``g``."""
-    name, device = kind.__name__, p.device.type
-    if device == "meta":
-        return  # it has no memory yet; the step looks again
-    provider = KERNELS_OF.get(device)
+def check(
+    kind: type[Optimizer], device: torch.device, dtype: torch.dtype, layout: torch.layout = torch.strided
+) -> None:
+    """Raise RuntimeError, saying what to do, if ``kind`` has no kernel for such parameters and gradients."""
+    if device.type == "meta":
+        return  # there is no memory yet; the step looks again
+    name, provider = kind.__name__, KERNELS_OF.get(device.type)
     if provider is None:
-        problem = f"a parameter on {p.device}; allowed: cuda, cpu"
-    elif p.dtype not in DTYPES and p.dtype not in COMPLEX:
-        problem = f"a parameter of {p.dtype}; allowed: {', '.join(map(str, (*DTYPES, *COMPLEX)))}"
+        problem = f"a parameter on {device}; allowed: cuda, cpu"
+    elif dtype not in DTYPES and dtype not in COMPLEX:
+        problem = f"a parameter of {dtype}; allowed: {', '.join(map(str, (*DTYPES, *COMPLEX)))}"
     elif not kind.has_kernel(provider):
-        problem = f"there is no kernel of {name} for parameters on the {'GPU' if device == 'cuda' else 'CPU'}"
-    elif g is not None and g.layout is not torch.strided:
-        problem = f"a gradient of layout {g.layout}; allowed: dense ones"
+        problem = (
+            f"there is no kernel of {name} for parameters on the {'GPU' if provider == 'triton' else 'CPU'}"
+        )
+    elif layout is not torch.strided:
+        problem = f"a gradient of layout {layout}; allowed: dense ones"
     elif provider == "triton" and not has_triton():
         problem = "the kernels need Triton, which is not installed (on Linux: pip install triton)"
     else:
@@ -98,10 +101,11 @@ def step(optimizer: Optimizer, rows: list[Row], group: Group) -> None:
     found_inf: Tensor | None = getattr(optimizer, "found_inf", None)
     grad_scale: Tensor | None = getattr(optimizer, "grad_scale", None)
     buckets: dict[Any, list[Row]] = {}
-    for p, g, state in rows:
-        begins = any(state.get(name) is None for name in optimizer.kept(group))
-        dtype = COMPLEX.get(p.dtype, p.dtype)
-        buckets.setdefault((p.device, dtype, begins), []).append((p, g, state))
+    names = optimizer.kept(group)
+    for row in rows:
+        p, _, state = row
+        begins = any([state.get(name) is None for name in names])
+        buckets.setdefault((p.device, COMPLEX.get(p.dtype, p.dtype), begins), []).append(row)
     for (device, dtype, begins), bucket in buckets.items():
         on_cpu = KERNELS_OF[device.type] == "torch"
         # On the CPU a look costs nothing. A GPU is waited for where there would be nothing to put into the state.
@@ -129,16 +133,16 @@ def _columns(
     together: list[Any] = []
     misfits: list[Any] = []
     for p, g, state in rows:
-        for name in names:
-            if state.get(name) is None:
-                state[name] = torch.empty_like(p)
-                optimizer.state[p] = state
-        if optimizer.counts_steps and (
-            state["step"].device != p.device or state["step"].dtype is not torch.float32
-        ):
-            state["step"] = state["step"].to(p.device, torch.float32)
-        tensors = [_memory(x) for x in (p, g, *(state[name] for name in names))]
-        (together if _fits(tensors) else misfits).append((tensors, state.get("step")))
+        if begins:
+            state.update({name: torch.empty_like(p) for name in names if state.get(name) is None})
+            optimizer.state[p] = state
+        step = state.get("step")
+        if step is not None and (step.is_cpu != p.is_cpu or step.dtype is not torch.float32):
+            step = state["step"] = step.to(p.device, torch.float32)
+        tensors = [p, g, *[state[name] for name in names]]
+        if p.is_complex() or type(p) not in (Tensor, torch.nn.Parameter):
+            tensors = [_memory(x) for x in tensors]
+        (together if _fits(tensors) else misfits).append((tensors, step))
 
     def columns(picked: list[Any]) -> Columns:
         p, g, *states = zip(*(tensors for tensors, _ in picked), strict=True)
@@ -169,7 +173,10 @@ def _writable(x: Tensor) -> bool:
 
 def _fits(tensors: list[Tensor]) -> bool:
     """Whether all tensors have the same element at the same place of a memory without gaps."""
-    if all(x.is_contiguous() for x in tensors):
+    for x in tensors:
+        if not x.is_contiguous():
+            break
+    else:
         return True
     order = _order(tensors[0].shape, tensors[0].stride())
     return order is not None and all(_order(x.shape, x.stride()) == order for x in tensors)
