@@ -50,6 +50,7 @@ class Adagrad(Optimizer):
     }
     always_kept = ("sum",)
     takes_sparse = True
+    right_on_cpu = (torch.float32, torch.float64, torch.bfloat16)  # in float16, torch's kernel divides 0 by 0
 
     def __init__(
         self,

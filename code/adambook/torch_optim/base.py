@@ -1,8 +1,9 @@
-"""Everything around a rule: parameter groups, checks, state, complex numbers, and the two paths of `step`.
+"""Everything around a rule: parameter groups, checks, state, complex numbers, and the three paths of `step`.
 
 A rule (one module each) says which tensors it keeps for a parameter and how one step changes them, twice:
 `update` for one parameter, written like the equation, and `update_foreach` for lists of parameters of one
-device and dtype, in torch's multi-tensor operations. It sees the gradient of what is minimized (``maximize``
+device and dtype, in torch's multi-tensor operations. The third path, ``fused=True``, stands in `fused` and
+`kernels`; `kernel` says which of these is the rule. A rule sees the gradient of what is minimized (``maximize``
 has turned the sign) and complex parameters as pairs of reals. It may change parameter and state in place, and
 never the gradient.
 """
@@ -47,13 +48,19 @@ class Optimizer(torch.optim.Optimizer):
     keys of ``state_dict`` are torch.optim's, so that checkpoints go both ways.
 
     Shapes and dtypes: any floating or complex; state has its parameter's shape, dtype and strides; ``step``
-    is a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable``). A float16 parameter whose
-    gradient is squared is stepped in float32, one by one: float16 holds neither the square of a small number
-    nor the usual eps, and torch.optim divides 0 by 0 there.
+    is a 0-d float32 tensor on the CPU (on the parameter's device if ``capturable`` or ``fused``). A float16
+    parameter whose gradient is squared is stepped in float32, one by one: float16 holds neither the square of
+    a small number nor the usual eps, and torch.optim divides 0 by 0 there.
+
+    ``fused=True`` takes a step for all parameters in one or two kernels: on a GPU our own, in Triton, which
+    compute in float32 (float64 for float64) whatever the parameters are; on the CPU torch's, where there is one
+    and it is right, else the loop. `step` then divides by GradScaler's scale and skips an overflow by itself,
+    and like GradScaler leaves the divided gradients in ``.grad``. It excludes ``foreach`` and ``differentiable``.
 
     Errors: TypeError or ValueError naming parameter, value and range for a bad hyper-parameter, in the
-    constructor, a parameter group or a loaded state_dict; RuntimeError in `step` for a gradient or state that
-    does not fit. A step checks first and changes afterwards: one that raises has changed nothing, or says so.
+    constructor, a parameter group or a loaded state_dict; RuntimeError there for ``fused`` without a kernel,
+    and in `step` for a gradient or state that does not fit. A step checks first and changes afterwards: one
+    that raises has changed nothing, or says so.
     """
 
     allowed: ClassVar[Mapping[str, Interval]]

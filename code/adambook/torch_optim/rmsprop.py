@@ -41,6 +41,8 @@ class RMSprop(Optimizer):
     ``alpha``, :math:`\mu` ``momentum``, :math:`\lambda` ``weight_decay``. Keeps ``step``, ``square_avg`` (v),
     ``grad_avg`` (n) if centered, ``momentum_buffer`` (b) if :math:`\mu > 0`.
 
+    ``fused=True`` (not in torch.optim) needs a GPU: torch has no kernel for the CPU to hand over to.
+
     Shapes and dtypes: any dense.
     Errors: ValueError, TypeError for a hyper-parameter; RuntimeError for an unfit gradient or state.
     Source: Tieleman and Hinton (2012), lecture 6e, slide 29; centred: Graves (2013), equations 38 to 41.
