@@ -123,5 +123,5 @@ def tensors(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture
-def read():
+def tensors_of():
     return tensors

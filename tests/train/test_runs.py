@@ -37,11 +37,11 @@ def wait_for_a_checkpoint(run, folder):
         time.sleep(0.002)
 
 
-def assert_same(folder, other, read):
+def assert_same(folder, other, tensors_of):
     """Both runs have kept the same steps, bits and rows, and nothing else."""
     names = sorted(path.name for path in folder.iterdir())
     assert names == sorted(path.name for path in other.iterdir())
-    ours, theirs = read(last(folder)), read(last(other))
+    ours, theirs = tensors_of(last(folder)), tensors_of(last(other))
     assert ours.keys() == theirs.keys() and any("exp_avg" in name for name in ours)
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
@@ -77,16 +77,16 @@ def kill_at_random_moments(launcher, arguments, folder, world, kills, seed):
     [(f"{SMALL} --precision fp16", 300, 1), (f"{SMALL} --sharding fsdp", 80, 2)],
     ids=["fp16 on one process", "fsdp on two"],
 )
-def test_killed_at_random_moments_equals_uninterrupted(launcher, read, tmp_path, arguments, steps, world):
+def test_killed_at_random_moments_equals_uninterrupted(launcher, tensors_of, tmp_path, arguments, steps, world):
     arguments, folder = f"{arguments} --steps {steps}", tmp_path / "killed"
     launcher.run(arguments, tmp_path / "whole", world)
     kill_at_random_moments(launcher, arguments, folder, world, kills=3, seed=steps)
     assert "continues after step" in launcher.run(arguments, folder, world)
-    assert_same(folder, tmp_path / "whole", read)
+    assert_same(folder, tmp_path / "whole", tensors_of)
     assert_log_is_whole(folder, steps, 10, last=steps)
 
 
-def test_killed_at_every_file_operation_equals_uninterrupted(launcher, read, tmp_path):
+def test_killed_at_every_file_operation_equals_uninterrupted(launcher, tensors_of, tmp_path):
     """The n-th process is killed before its n-th operation on a file, until one gets through to the end."""
     arguments, folder, left = f"{SMALL} --steps 40", tmp_path / "killed", set[str]()
     launcher.run(arguments, tmp_path / "whole")
@@ -98,11 +98,11 @@ def test_killed_at_every_file_operation_equals_uninterrupted(launcher, read, tmp
     assert codes == [0], output
     # Kills fell into the writing of the log, of tensors, of their index, and of what stands beside them.
     assert {"log.partial", "partial/__0_0.distcp", "partial/.metadata.tmp", "partial/run.json"} <= left
-    assert_same(folder, tmp_path / "whole", read)
+    assert_same(folder, tmp_path / "whole", tensors_of)
     assert_log_is_whole(folder, 40, 10, last=40)
 
 
-def test_killed_while_several_processes_write_a_checkpoint(launcher, read, tmp_path):
+def test_killed_while_several_processes_write_a_checkpoint(launcher, tensors_of, tmp_path):
     arguments, folder = f"{SMALL} --sharding zero --steps 20", tmp_path / "killed"
     launcher.run(arguments, tmp_path / "whole", world=2)
     left = set[str]()
@@ -112,7 +112,7 @@ def test_killed_while_several_processes_write_a_checkpoint(launcher, read, tmp_p
         left |= {path.name for path in (folder / "partial").glob("*")}
     assert "__0_0.distcp" in left
     launcher.run(arguments, folder, world=2)
-    assert_same(folder, tmp_path / "whole", read)
+    assert_same(folder, tmp_path / "whole", tensors_of)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_killed_while_several_processes_write_a_checkpoint(launcher, read, tmp_p
     [(SMALL, 300, 1), (f"{SMALL} --sharding ddp", 100, 2)],
     ids=["one process", "ddp on two"],
 )
-def test_sigterm_finishes_the_step_and_writes_a_checkpoint(launcher, read, tmp_path, arguments, steps, world):
+def test_sigterm_finishes_the_step_and_writes_a_checkpoint(launcher, tensors_of, tmp_path, arguments, steps, world):
     arguments, folder = f"{arguments} --steps {steps}", tmp_path / "stopped"
     launcher.run(arguments, tmp_path / "whole", world)
     run = launcher.start(arguments, folder, world)
@@ -132,7 +132,7 @@ def test_sigterm_finishes_the_step_and_writes_a_checkpoint(launcher, read, tmp_p
     assert 10 <= step < steps and f"weights in {folder / f'step-{step:08d}'}" in output
     assert_log_is_whole(folder, step, 10, last=steps)
     assert f"continues after step {step} " in launcher.run(arguments, folder, world)
-    assert_same(folder, tmp_path / "whole", read)
+    assert_same(folder, tmp_path / "whole", tensors_of)
     assert_log_is_whole(folder, steps, 10, last=steps)
 
 
@@ -144,8 +144,8 @@ SMOOTH = "digits-mlp --batch-size 64 --set eps=0.1 --lr 0.01 --clip 1 --steps 20
 BOUND = 1e-4
 
 
-def assert_near(folder, other, read):
-    ours, theirs = read(last(folder)), read(last(other))
+def assert_near(folder, other, tensors_of):
+    ours, theirs = tensors_of(last(folder)), tensors_of(last(other))
     assert ours.keys() == theirs.keys() and last(folder).name == last(other).name
     for name, tensor in ours.items():
         assert (tensor - theirs[name]).abs().max() < BOUND, name
@@ -159,10 +159,10 @@ def alone(launcher_for_all):
     return folder
 
 
-def test_the_bound_is_far_below_what_moves(launcher, alone, read, tmp_path):
+def test_the_bound_is_far_below_what_moves(launcher, alone, tensors_of, tmp_path):
     launcher.run(f"{SMOOTH} --seed 1", tmp_path / "other")
-    before, after = (read(alone / f"step-000000{step}") for step in (10, 20))
-    other = read(last(tmp_path / "other"))
+    before, after = (tensors_of(alone / f"step-000000{step}") for step in (10, 20))
+    other = tensors_of(last(tmp_path / "other"))
     for name in after:
         if name.startswith(".model"):
             assert (after[name] - before[name]).abs().max() > 30 * BOUND
@@ -170,9 +170,9 @@ def test_the_bound_is_far_below_what_moves(launcher, alone, read, tmp_path):
 
 
 @pytest.mark.parametrize("sharding", ["ddp", "zero", "fsdp"])
-def test_sharding_changes_nothing_but_the_order_of_sums(launcher, alone, read, tmp_path, sharding):
+def test_sharding_changes_nothing_but_the_order_of_sums(launcher, alone, tensors_of, tmp_path, sharding):
     launcher.run(f"{SMOOTH} --sharding {sharding}", tmp_path / "run", world=2)
-    assert_near(tmp_path / "run", alone, read)
+    assert_near(tmp_path / "run", alone, tensors_of)
     assert_log_is_whole(tmp_path / "run", 20, 10, last=20)
 
 
@@ -181,12 +181,12 @@ def test_sharding_changes_nothing_but_the_order_of_sums(launcher, alone, read, t
     [("fsdp", 2, "none", 1), ("zero", 2, "fsdp", 1), ("none", 1, "zero", 2), ("ddp", 1, "fsdp", 2)],
 )
 def test_continues_on_another_number_of_processes(
-    launcher, alone, read, tmp_path, first, world, then, new_world
+    launcher, alone, tensors_of, tmp_path, first, world, then, new_world
 ):
     launcher.run(f"{SMOOTH} --steps 10 --sharding {first}", tmp_path / "run", world)
     output = launcher.run(f"{SMOOTH} --sharding {then}", tmp_path / "run", new_world)
     assert "continues after step 10" in output
-    assert_near(tmp_path / "run", alone, read)
+    assert_near(tmp_path / "run", alone, tensors_of)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

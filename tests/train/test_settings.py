@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from types import ModuleType, SimpleNamespace
@@ -51,6 +52,7 @@ def test_the_command_line_says_what_it_means():
         ("digits-mlp --set amsgrad=1", "amsgrad = 1 is not a bool"),
         ("digits-mlp --optimizer torch.optim.Adam --lr -1", "Invalid learning rate: -1.0"),
         ("digits-mlp --optimizer Adamm", "--optimizer Adamm is unknown; allowed: AMSGrad, Adagrad, Adam,"),
+        ("digits-mlp --optimizer torch.optim.Muon", "Muon only supports 2D parameters"),
         ("digits-mlp --optimizer torch.optim.LBFGS", "torch.optim. followed by ASGD, Adadelta"),
         ("digits-mlp --optimizer Optimizer", "--optimizer Optimizer is unknown"),
         ("digits-mlp --sharding fsdp", "--sharding fsdp needs the processes of torchrun"),
@@ -116,6 +118,36 @@ def test_every_optimizer_can_be_named():
     assert optimizer_class("torch.optim.Adam") is torch.optim.Adam
     with pytest.raises(Refused):
         optimizer_class("builtins.dict")
+
+
+# Muon takes matrices only, and says so.
+@pytest.mark.parametrize("name", [*OURS, *(f"torch.optim.{name}" for name in THEIRS if name != "Muon")])
+def test_every_optimizer_continues_as_if_it_had_not_stopped(name, tmp_path, tensors_of):
+    arguments = f"digits-mlp --batch-size 8 --optimizer {name} --set weight_decay=0.1 --every 2"
+    if name in ("SGD", "RMSprop"):
+        arguments += " --set momentum=0.9"
+    if name.endswith("Rprop"):
+        arguments = arguments.replace(" --set weight_decay=0.1", "")
+    for folder, steps in (("whole", 4), ("halves", 2), ("halves", 4)):
+        assert run(f"{arguments} --steps {steps} --checkpoint {tmp_path / folder}") == 0
+    whole, halves = (tensors_of(tmp_path / folder / "step-00000004") for folder in ("whole", "halves"))
+    assert whole.keys() == halves.keys() and len(whole) >= 4
+    for key in whole:
+        assert torch.equal(whole[key], halves[key]), key
+
+
+def test_a_checkpoint_before_the_first_step_that_fp16_does_not_skip(tmp_path, tensors_of, monkeypatch):
+    """With a loss scale of 2^40 every gradient overflows until the scale has been halved some twenty times."""
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(torch.amp.GradScaler, init_scale=2.0**40))
+    arguments = "digits-mlp --batch-size 8 --precision fp16 --every 2"
+    for folder, steps in (("whole", 40), ("parts", 2), ("parts", 40)):
+        assert run(f"{arguments} --steps {steps} --checkpoint {tmp_path / folder}") == 0
+        if steps == 2:
+            assert {name.split(".")[1] for name in tensors_of(tmp_path / folder / "step-00000002")} == {"model"}
+    whole, parts = (tensors_of(tmp_path / folder / "step-00000040") for folder in ("whole", "parts"))
+    assert 0 < whole[".optimizer.state.0.weight.step"] < 39
+    for key in whole:
+        assert torch.equal(whole[key], parts[key]), key
 
 
 def test_the_schedule():
