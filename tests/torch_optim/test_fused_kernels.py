@@ -332,7 +332,19 @@ def test_tables_are_made_anew_only_when_something_has_moved(launches, monkeypatc
     assert table[1].tolist() == [2100, 1, 1, *where]
     elsewhere = [[torch.ones(5), torch.ones(2100)] for _ in range(3 * fused.TABLES)]
     assert all(uploads(row) == 1 for row in elsewhere)
-    assert all(len(entries) <= fused.TABLES for entries in optimizer._fused_cache.values())
+    (cache,) = optimizer._fused_cache.values()
+    assert all(len(entries) <= fused.TABLES for entries in cache.values())
+
+
+def test_every_group_keeps_its_tables(launches, monkeypatch):
+    groups = [{"params": [torch.ones(2)], "lr": 0.01 * (i + 1)} for i in range(2 * fused.TABLES)]
+    optimizer = ours("Adam", groups, fused=True)
+    for group in groups:
+        group["params"][0].grad = torch.ones(2)
+    optimizer.step()
+    monkeypatch.delattr(fused, "_upload")
+    optimizer.step()
+    assert len(launches) == 2 * 2 * len(groups)
 
 
 def test_only_whole_blocks_at_whole_addresses_move_in_words_of_16_bytes(on_kernels, monkeypatch):

@@ -31,7 +31,7 @@ DTYPES = {
     torch.bfloat16: "bfloat16",
 }
 COMPLEX = {torch.complex64: torch.float32, torch.complex128: torch.float64}
-TABLES = 64  # gradients come at few different addresses, if not at the same ones
+TABLES = 32  # kept for a group: gradients come at few different addresses, if not at the same ones
 # What a CUDA graph reads must outlive it, and nobody tells when a graph is gone.
 _kept_for_graphs: list[Any] = []
 
@@ -212,7 +212,7 @@ def _launch(
 ) -> None:
     library = kernels()
     kernel = optimizer.kernel(group, columns.begins)
-    cache = optimizer.__dict__.setdefault("_fused_cache", {})
+    cache = optimizer.__dict__.setdefault("_fused_cache", {}).setdefault(id(group["params"]), {})
     pointers = [columns.p, columns.g, *columns.state.values()]
     table, rows = _table(cache, columns, pointers, library)
     decay, numbers = _numbers(cache, kernel, group, table.device)
