@@ -8,10 +8,12 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from adambook._check import Array, Hyper, floats, hyper
+from adambook._check import Array, Hyper, floats, hyper, whole
+
+Range = tuple[float, float, bool]
 
 # One name means one thing in every optimizer, so its range stands once: (low, high, high excluded).
-RANGES: dict[str, tuple[float, float, bool]] = {
+RANGES: dict[str, Range] = {
     "lr": (0, np.inf, False),
     "momentum": (0, 1, False),
     "dampening": (0, 1, False),
@@ -21,6 +23,13 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "weight_decay": (0, np.inf, False),
     "lr_decay": (0, np.inf, False),
     "initial_accumulator_value": (0, np.inf, False),
+    "rho": (0, 1, False),
+    "momentum_decay": (0, np.inf, False),
+    "final_lr": (0, np.inf, False),
+    "gamma": (1e-12, 1, True),
+    "beta2_decay": (-np.inf, 0, False),
+    "d": (1, np.inf, False),
+    "ns_steps": (1, 99, False),
 }
 
 
@@ -36,27 +45,21 @@ class Optimizer:
     """A rule for descent: hyper-parameters as fields, and two pure methods, `init` and `update`.
 
     Subclasses write their whole rule in one `update` body. Nothing is changed in place, so every state can
-    be kept and looked at. All operations are elementwise: ``theta`` may be ``(..., d)``, and any
-    hyper-parameter may be an array that broadcasts against it. Raises ValueError or TypeError for
+    be kept and looked at. Where ``elementwise`` is True, no coordinate knows of another: ``theta`` may be
+    ``(..., d)``, and any hyper-parameter may be an array that broadcasts against it. Where it is False, the
+    last axis or the last two belong together, as the class says; the axes before them are a batch, and array
+    hyper-parameters have length 1 along those that belong together. Raises ValueError or TypeError for
     hyper-parameters out of range.
     """
 
     State: ClassVar[Any]
+    elementwise: ClassVar[bool] = True
+    ranges: ClassVar[dict[str, Range]] = {}  # where a name's range is not that of RANGES
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            low, high, open_high = RANGES[field.name]
-            value = getattr(self, field.name)
-            if field.name == "betas":
-                if not isinstance(value, (tuple, list)) or len(value) != 2:
-                    raise TypeError(
-                        f"betas = {value!r} is not a pair; allowed: (beta1, beta2), each 0 <= beta < 1"
-                    )
-                checked: Any = tuple(
-                    hyper(f"beta{i}", beta, low, high, open_high=open_high) for i, beta in enumerate(value, 1)
-                )
-            else:
-                checked = hyper(field.name, value, low, high, open_high=open_high)
+            interval = self.ranges.get(field.name, RANGES[field.name])
+            checked = _checked(field.name, getattr(self, field.name), field.default, interval)
             object.__setattr__(self, field.name, checked)
 
     def init(self, theta: npt.ArrayLike) -> Any:
@@ -67,7 +70,7 @@ class Optimizer:
     def update(self, grad: Array, state: Any, theta: Array) -> Step:
         """Return the step ``delta`` and the next state; ``theta + delta`` is the next point.
 
-        ``grad`` and ``theta`` have the same shape ``(..., d)``; the dtype of ``theta`` is kept. Non-finite
+        ``grad`` and ``theta`` have the same shape; the dtype of ``theta`` is kept. Non-finite
         gradients propagate, as in torch.optim.
         """
         raise NotImplementedError
@@ -92,10 +95,28 @@ class Optimizer:
         return np.broadcast_shapes(*map(np.shape, values))
 
 
+def _checked(name: str, value: Any, default: Any, interval: Range) -> Any:
+    """Return ``value`` after checking that it is of the kind of ``default`` and lies in the range."""
+    low, high, open_high = interval
+    if isinstance(default, tuple):
+        one = {"betas": "beta"}.get(name, name)
+        names = [f"{one}{i}" for i in range(1, len(default) + 1)]
+        if not isinstance(value, (tuple, list)) or len(value) != len(default):
+            kind = {2: "a pair", 3: "a triple"}[len(default)]
+            rule = f", each {low:g} <= {one} < {high:g}" if open_high else ""
+            raise TypeError(f"{name} = {value!r} is not {kind}; allowed: ({', '.join(names)}){rule}")
+        return tuple(_checked(*given, interval) for given in zip(names, value, default, strict=True))
+    if value is None and default is None:
+        return None
+    if isinstance(default, int):
+        return whole(name, value, int(low), high)
+    return hyper(name, value, low, high, open_high=open_high)
+
+
 class Betas:
     """Names for the two decay rates of ``betas``."""
 
-    betas: tuple[Hyper, Hyper]
+    betas: tuple[Hyper, ...]
 
     @property
     def beta1(self) -> Hyper:

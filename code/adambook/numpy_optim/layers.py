@@ -8,10 +8,62 @@ import inspect
 import textwrap
 from dataclasses import dataclass
 
+from adambook.numpy_optim.adabound import AdaBound
+from adambook.numpy_optim.adadelta import Adadelta
+from adambook.numpy_optim.adafactor import Adafactor
+from adambook.numpy_optim.adagrad import Adagrad
+from adambook.numpy_optim.adam import Adam
+from adambook.numpy_optim.adamax import Adamax
+from adambook.numpy_optim.adamw import AdamW
+from adambook.numpy_optim.adan import Adan
+from adambook.numpy_optim.amsgrad import AMSGrad
 from adambook.numpy_optim.base import Optimizer
+from adambook.numpy_optim.lamb import LAMB
+from adambook.numpy_optim.lion import Lion
+from adambook.numpy_optim.muon import Muon
+from adambook.numpy_optim.nadam import NAdam
+from adambook.numpy_optim.radam import RAdam
+from adambook.numpy_optim.rmsprop import RMSprop
+from adambook.numpy_optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
+from adambook.numpy_optim.sgd import SGD, Momentum, Nesterov
+from adambook.numpy_optim.sophia import SophiaG, SophiaH
 
 # The field's spelling, where a class carries torch's.
-PROSE_NAMES = {"Adagrad": "AdaGrad", "RMSprop": "RMSProp"}
+PROSE_NAMES = {
+    "Adadelta": "AdaDelta",
+    "Adagrad": "AdaGrad",
+    "Adamax": "AdaMax",
+    "RMSprop": "RMSProp",
+    "ScheduleFreeAdamW": "Schedule-Free AdamW",
+    "ScheduleFreeSGD": "Schedule-Free SGD",
+    "SophiaG": "Sophia-G",
+    "SophiaH": "Sophia-H",
+}
+
+# The family tree: every optimizer but the first with its nearest relative, and what changes between the two.
+RELATIVES: dict[type[Optimizer], tuple[type[Optimizer], str]] = {
+    Momentum: (SGD, "a buffer remembers past gradients"),
+    Nesterov: (Momentum, "the step looks one step ahead"),
+    Adagrad: (SGD, "divides by the root of the sum of squares"),
+    RMSprop: (Adagrad, "the sum becomes a moving average"),
+    Adadelta: (RMSprop, "past steps set the step size"),
+    Adam: (RMSprop, "an average of gradients above, both bias-corrected"),
+    Adamax: (Adam, "a decaying maximum below"),
+    NAdam: (Adam, "the average looks one step ahead"),
+    RAdam: (Adam, "no division while v is uncertain"),
+    AMSGrad: (Adam, "v never shrinks"),
+    AdaBound: (Adam, "step sizes between two closing bounds"),
+    AdamW: (Adam, "decay leaves the gradient"),
+    Adafactor: (RMSprop, "v is a column times a row; steps in units of theta"),
+    LAMB: (AdamW, "steps as long as the parameters"),
+    Adan: (AdamW, "an average of gradient differences"),
+    Lion: (AdamW, "only the sign; no v"),
+    SophiaG: (AdamW, "curvature below, clipped; no hats"),
+    SophiaH: (SophiaG, "negative curvature counts as none"),
+    Muon: (Nesterov, "singular values become one"),
+    ScheduleFreeSGD: (SGD, "gradients at an average of points"),
+    ScheduleFreeAdamW: (AdamW, "points are averaged, not gradients"),
+}
 
 
 def rule(optimizer: type[Optimizer]) -> list[str]:
