@@ -390,6 +390,19 @@ def test_the_first_momentum_is_not_made_of_an_overflow():
             assert torch.equal(optimizer.state[p]["momentum_buffer"], torch.ones(4))
 
 
+@pytest.mark.parametrize("overflow", [False, True])
+def test_gradients_that_were_unscaled_before_are_not_unscaled_again(overflow):
+    p = torch.ones(2)
+    optimizer = ours("SGD", [p], lr=0.5, fused=True)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(torch.ones(()))  # starts the scaler
+    p.grad = torch.tensor([8.0, float("inf") if overflow else 8.0])
+    scaler.unscale_(optimizer)
+    assert p.grad[0] == 1
+    scaler.step(optimizer)
+    assert torch.equal(p, torch.ones(2) if overflow else torch.full((2,), 0.5))
+
+
 def test_an_overflow_on_two_devices_is_one():
     """GradScaler adds up what it found on each device; torch's kernels know 1 alone."""
     p, q = torch.ones(4), torch.ones(4)
@@ -467,6 +480,32 @@ def test_a_compiled_step_breaks_and_agrees():
         compiled_step()
     train(ours("Adam", copies, fused=True), copies, grads[:2])
     assert all(torch.equal(p, q) for p, q in zip(params, copies, strict=True))
+
+
+@pytest.fixture
+def mesh():
+    """A device mesh of this process alone."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield torch.distributed.init_device_mesh("cpu", (1,))
+    torch.distributed.destroy_process_group()
+
+
+@each_case
+def test_shards_are_stepped_in_their_own_memory(name, options, mesh):
+    from torch.distributed.tensor import DTensor, Shard, distribute_tensor
+
+    params, grads = problem(torch.float32)
+    shard = lambda x: distribute_tensor(x, mesh, [Shard(0)])  # noqa: E731
+    params, grads = params[2:], [row[2:] for row in grads]
+    shards = [shard(p.clone()) for p in params]
+    optimizer = train(
+        ours(name, shards, fused=True, **options), shards, [[shard(g) for g in row] for row in grads]
+    )
+    train(ours(name, params, fused=True, **options), params, grads)
+    assert all(torch.equal(p.full_tensor(), q) for p, q in zip(shards, params, strict=True))
+    assert all(
+        isinstance(x, DTensor) for p in shards for key, x in optimizer.state[p].items() if key != "step"
+    )
 
 
 # A real GPU.

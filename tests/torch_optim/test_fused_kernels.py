@@ -192,6 +192,17 @@ def test_a_tensor_learning_rate_is_read_where_it_lies(name, on_kernels):
         assert all(torch.equal(p, q) for p, q in zip(params, reference, strict=True))
 
 
+def test_a_tensor_momentum_is_a_number_too(on_kernels):
+    p, q = torch.ones(3), torch.ones(3)
+    optimizer = ours("RMSprop", [p], momentum=torch.tensor(0.5), fused=True)
+    reference = ours("RMSprop", [q], momentum=0.5, fused=True)
+    for _ in range(2):
+        p.grad = q.grad = torch.ones(3)
+        optimizer.step()
+        reference.step()
+    assert torch.equal(p, q)
+
+
 def test_numbers_on_the_device_are_copied_there():
     """A tensor beside other numbers never becomes a Python number where it lies on the device."""
 

@@ -155,4 +155,4 @@ class RMSprop(Optimizer):
 
     def kernel(self, group: Group, begins: bool) -> Kernel:
         lr, beta, mu, eps = group["lr"], group["alpha"], group["momentum"], group["eps"]
-        return Kernel("rmsprop", (lr, beta, 1 - beta, mu, eps), (group["centered"], mu > 0))
+        return Kernel("rmsprop", (lr, beta, 1 - beta, mu, eps), (group["centered"], bool(mu > 0)))
