@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import sys
+import time
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -82,11 +83,14 @@ def test_a_mistake_is_one_sentence_and_status_2(arguments, said, capsys):
     ],
 )
 def test_a_mistake_is_said_by_the_first_process_alone(processes, arguments, said, capsys, monkeypatch):
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
     monkeypatch.setenv("WORLD_SIZE", str(processes))
     for rank in range(processes):
         monkeypatch.setenv("RANK", str(rank))
         assert run(arguments) == 2
         assert (said in capsys.readouterr().err) == (rank == 0)
+        assert len(waited) == rank  # the others give it time to speak
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, capsys):

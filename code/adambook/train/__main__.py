@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 from adambook.train.settings import Refused, parse
+
+# All processes refuse the same, and the first says so. torchrun ends them all when one ends: let the first be first.
+PATIENCE = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as refusal:
         if os.environ.get("RANK", "0") == "0":
             print(f"adambook.train: {refusal}", file=sys.stderr)
+        else:
+            time.sleep(PATIENCE)
         return 2
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.parallel import DistributedDataParallel
@@ -61,9 +62,10 @@ class Processes:
     def spread(self, model: nn.Module) -> Any:
         """Return the model as it is trained on these processes."""
         if self.sharding == "fsdp":
+            mesh = init_device_mesh(self.device.type, (self.world,))
             for block in getattr(model, "blocks", ()):
-                fully_shard(block)
-            return fully_shard(model)
+                fully_shard(block, mesh=mesh)
+            return fully_shard(model, mesh=mesh)
         return model if self.sharding == "none" else DistributedDataParallel(model)
 
     def optimizer(self, kind: Any, model: nn.Module, hyper: dict[str, Any]) -> Any:

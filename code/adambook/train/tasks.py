@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -63,7 +63,7 @@ def _digits(model: nn.Module, settings: Settings) -> Task:
     x, y = torch.tensor(data.x_train, dtype=torch.float32), torch.tensor(data.y_train)
     per_epoch = len(y) // whole("--batch-size", settings.batch_size, 1, len(y))
 
-    @cache
+    @lru_cache(1)
     def order(epoch: int) -> Tensor:
         return torch.from_numpy(np.random.default_rng((ORDER, settings.seed, epoch)).permutation(len(y)))
 
