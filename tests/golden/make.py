@@ -15,7 +15,29 @@ from typing import Any
 import numpy as np
 from adambook import objectives
 from adambook.descent import Trajectory, descend
-from adambook.numpy_optim import SGD, Adagrad, Adam, AdamW, AMSGrad, Momentum, Nesterov, RMSprop, conventions
+from adambook.numpy_optim import (
+    SGD,
+    AdaBound,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Adan,
+    AMSGrad,
+    Lion,
+    Momentum,
+    NAdam,
+    Nesterov,
+    RAdam,
+    RMSprop,
+    ScheduleFreeAdamW,
+    ScheduleFreeSGD,
+    SophiaG,
+    SophiaH,
+    conventions,
+    gauss_newton_bartlett,
+)
 
 HERE = Path(__file__).parent
 STEPS = 50
@@ -38,6 +60,7 @@ CLASSES = {
         SGD, Momentum, Nesterov, Adagrad, RMSprop, Adam, AMSGrad, AdamW,
         conventions.AdamUncorrected, conventions.AMSGradPaper, conventions.AMSGradCorrectedMax,
         conventions.AMSGradHatOverMax, conventions.AdamWPaper,
+        Adadelta, Adamax, NAdam, RAdam, AdaBound, Lion, SophiaG, SophiaH, Adan, ScheduleFreeAdamW, ScheduleFreeSGD,
     )
 }  # fmt: skip
 SMOOTH = ("quadratic", "rosenbrock", "beale", "himmelblau", "saddle")
@@ -55,6 +78,15 @@ def cases() -> list[Run]:
             {"lr": 0.3, "lr_decay": 0.01, "weight_decay": 0.1, "initial_accumulator_value": 0.1, "eps": 1e-6},
         ],
         "RMSprop": [{"lr": 0.01}, {"lr": 0.02, "alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1}],
+        "Adadelta": [{}, {"lr": 0.5, "rho": 0.8, "eps": 1e-5, "weight_decay": 0.1}],
+        "NAdam": [{"lr": 0.05}, {**adaptive[1], "momentum_decay": 0.05}],
+        "RAdam": [{"lr": 1e-3}, {**adaptive[1], "lr": 5e-4}],
+        "AdaBound": [{"lr": 0.05, "final_lr": 1e-3}, {**adaptive[1], "final_lr": 2e-3, "gamma": 0.05}],
+        "Lion": [{"lr": 0.01}, {"lr": 0.02, "betas": [0.8, 0.95], "weight_decay": 0.1}],
+        "SophiaG": [{"lr": 0.01}, {"lr": 0.02, "betas": [0.8, 0.95], "rho": 0.3, "weight_decay": 0.2}],
+        "SophiaH": [{"lr": 0.01}, {"lr": 0.02, "betas": [0.8, 0.95], "rho": 0.3, "weight_decay": 0.2}],
+        "Adan": [{"lr": 0.05}, {**adaptive[1], "betas": [0.9, 0.8, 0.95]}],
+        "ScheduleFreeSGD": [{"lr": 1e-3}, {"lr": 5e-4, "momentum": 0.7, "weight_decay": 0.1}],
     }
     out = [
         {"optimizer": name, "objective": objective, "hyper": given, "schedule": "constant"}
@@ -71,15 +103,25 @@ def cases() -> list[Run]:
             "schedule": "1/sqrt(t)",
         }
         for name in CLASSES
-        if "Adam" in name or "AMSGrad" in name
+        if name.startswith(("AMSGrad", "Adam")) and name != "Adamax"
     ]
     return out
+
+
+class Informed:
+    """Gives Sophia its Hessian: every tenth step, from the first on, the squared gradient at hand."""
+
+    def update(self, grad: Any, state: Any, theta: Any) -> Any:
+        if state.t % 10 == 0:
+            state = self.with_hessian(state, gauss_newton_bartlett(grad, 1))  # type: ignore[attr-defined]
+        return super().update(grad, state, theta)  # type: ignore[misc]
 
 
 def run(case: Run) -> Trajectory:
     """Take the steps of one case in float64."""
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in case["hyper"].items()}
-    optimizer = CLASSES[case["optimizer"]](**given)
+    cls = CLASSES[case["optimizer"]]
+    optimizer = (type(cls.__name__, (Informed, cls), {}) if hasattr(cls, "with_hessian") else cls)(**given)
     return descend(
         optimizer, OBJECTIVES[case["objective"]], steps=STEPS, schedule=SCHEDULES[case["schedule"]]
     )
