@@ -545,8 +545,9 @@ def test_cuda_leaves_division_and_overflow_to_the_kernel(name, options):
 
 
 @needs_cuda
+@pytest.mark.parametrize("moved", [False, True], ids=["tables as before", "tables made in the capture"])
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop"])
-def test_cuda_graphs_read_step_rate_and_gradient_from_the_device(name):
+def test_cuda_graphs_read_step_rate_and_gradient_from_the_device(name, moved):
     params = [torch.ones(3000, device="cuda"), torch.ones(5, device="cuda")]
     copies = [p.clone() for p in params]
     lr = torch.tensor(0.1, device="cuda")
@@ -559,6 +560,9 @@ def test_cuda_graphs_read_step_rate_and_gradient_from_the_device(name):
     with torch.cuda.stream(side):
         optimizer.step()
     torch.cuda.current_stream().wait_stream(side)
+    if moved:
+        for p in params:
+            p.grad = p.grad.clone()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         optimizer.step()
