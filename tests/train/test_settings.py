@@ -116,6 +116,15 @@ def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(tmp_path,
     assert "continues after step 2" in capsys.readouterr().out
 
 
+def test_what_a_checkpoint_must_agree_with():
+    """All that the weights depend on, and nothing else: the text depends on the version of Python."""
+    digits = read("digits-mlp --schedule cosine --sharding ddp --compile --every 7").identity({"lr": 0.1})
+    assert {"steps", "lr", "seed", "batch_size"} <= set(digits)
+    assert not set(digits) & {"sharding", "device", "compile", "checkpoint", "every", "log", "python"}
+    text = read("text-transformer").identity({})
+    assert "python" in text and "steps" not in text
+
+
 def test_every_optimizer_can_be_named():
     assert {"SGD", "Adam", "AdamW"} <= set(OURS) and {"SGD", "Adam", "NAdam"} <= set(THEIRS)
     assert optimizer_class("Adam") is torch_optim.Adam

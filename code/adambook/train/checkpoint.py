@@ -90,7 +90,10 @@ class Checkpoints:
             self.lock.acquire(timeout=0)
             self._tidy()
         except Timeout:
-            raise Refused(f"another run is writing to {self.folder}; wait for it or choose another folder") from None
+            raise Refused(
+                f"another run is writing to {self.folder} (workers of a torchrun that was killed go on without it); "
+                "wait for it, end it, or choose another folder"
+            ) from None
         except OSError as error:
             raise Refused(f"--checkpoint {self.folder} cannot be written to: {error.strerror}") from error
 

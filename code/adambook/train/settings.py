@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,9 @@ class Settings:
         """
         same = ("task", "optimizer", "batch_size", "schedule", "warmup", "dropout", "clip", "seed", "precision")
         of_schedule = ("steps",) if self.schedule == "cosine" else ()
-        return {name: getattr(self, name) for name in (*same, *of_schedule)} | hyper
+        # The text is that of Python's own help, which each version writes anew.
+        of_text = {"python": platform.python_version()} if self.task == "text-transformer" else {}
+        return {name: getattr(self, name) for name in (*same, *of_schedule)} | of_text | hyper
 
 
 def parse(arguments: Sequence[str] | None = None) -> Settings:
