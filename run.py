@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
 TORCH = "torch==2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-NEEDED_GB = 3.0
+NEEDED_GB = 4.0
 WORKERS = str(min(4, os.cpu_count() or 1))
 BROWSERS = (
     "chromium",

@@ -128,7 +128,7 @@ def test_no_venv_module(project, module):
 def test_no_disk_space(project):
     before = "import shutil\nshutil.disk_usage = lambda path: type('Usage', (), {'free': 2e8})"
     sentence = one_sentence(call(project, "test", before=before))
-    assert "needs 3 GB" in sentence and "0.2 GB left" in sentence
+    assert "needs 4 GB" in sentence and "0.2 GB left" in sentence
     assert not (project / ".venv").exists()
 
 
