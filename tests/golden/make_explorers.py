@@ -73,6 +73,14 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"objective": "Rastrigin's dents", "who": "AdaGrad"},
         {"lr": 10.0},
     ],
+    ex.Duel: [
+        {},
+        {"first": "RAdam", "second": "AdaDelta", "objective": "Beale's plateau", "shown": 40},
+        {"first": "NAdam", "second": "Adan", "objective": "Himmelblau's four minima", "noise": 0.3, "seed": 3},
+        {"first": "AdaBound", "second": "AdaMax", "objective": "ill-conditioned quadratic", "scale": 0.1},
+        {"first": "AdaGrad", "second": "AdamW", "objective": "saddle", "x0": -0.5, "y0": 0.25},
+        {"first": "SGD", "second": "Lion", "scale": 100.0, "shown": 500},
+    ],
     ex.Counterexample: [
         {},
         {"losses": "at random", "C": 101.0, "period": 100, "beta1": 0.9, "beta2": 0.99, "lr": 2.0, "seed": 5},
@@ -129,6 +137,11 @@ def _race(e: ex.Race) -> dict[str, Any]:
     return {"rates": list(e.learning_rates().values()), "loss": loss}
 
 
+def _duel(e: ex.Duel) -> dict[str, Any]:
+    loss = np.concatenate([run.loss[:30] for run in e.trajectories()])
+    return {"rates": e.learning_rates(), "loss": loss}
+
+
 def _counterexample(e: ex.Counterexample) -> dict[str, Any]:
     objective, runs = e.objective(), e.trajectory().values()
     regrets = [objective.average_regret(run.theta)[9::10] for run in runs]
@@ -150,6 +163,7 @@ NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.EffectiveStep: _effective,
     ex.Microscope: lambda e: e.trajectory()._asdict(),
     ex.Race: _race,
+    ex.Duel: _duel,
     ex.Counterexample: _counterexample,
     ex.DecayMap: _decay_map,
 }

@@ -4,6 +4,7 @@ from .adagrad_squares import AdagradSquares
 from .conditioning import ConditioningExplorer
 from .counterexample import Counterexample
 from .decay_map import DecayMap
+from .duel import Duel
 from .effective_step import EffectiveStep
 from .ewma import EWMAExplorer
 from .mgf import MGFExplorer
@@ -15,6 +16,7 @@ __all__ = [
     "ConditioningExplorer",
     "Counterexample",
     "DecayMap",
+    "Duel",
     "EWMAExplorer",
     "EffectiveStep",
     "MGFExplorer",

@@ -2,8 +2,8 @@ import { rates } from "../../../adambook/explorers/race_rates.json";
 import { count, fixed, short } from "../lib/format";
 import { beale, himmelblau, type Objective, quadratic, rastrigin, rosenbrock, saddle } from "../lib/objectives";
 import { Adagrad, Adam, AdamW, AMSGrad, descend, type Hyper, hyper, Momentum, Nesterov, RMSprop, type Rule, SGD, type Trajectory } from "../lib/optimizers";
-import { normals } from "../lib/random";
-import { type Box, clip, dot, el, type Interval, label, line, type Name, panel, type Panel, px, rule, spread, type Stage, widget } from "../lib/svg";
+import { floorOf, map, names, noisy, sigma, spot, thin } from "../lib/plane";
+import { type Box, clip, dot, el, type Interval, label, line, type Name, panel, type Panel, rule, spread, type Stage, widget } from "../lib/svg";
 
 export interface Values {
   objective: number; who: number; rates: number; lr: number; beta1: number; beta2: number; noise: number; shown: number;
@@ -22,29 +22,12 @@ export const RULES: [Name, Rule, string?][] = [
 
 export interface Runner { name: Name; prose: string; lr: number; run: Trajectory; }
 
-const floorOf = (f: Objective) => Math.min(...f.minima.map((p) => f.value(p)));
-
-export function sigma({ objective, noise }: Values): number {
-  const [f] = OBJECTIVES[objective], g = new Float64Array(2);
-  f.grad(f.start, 1, g);
-  return noise * Math.hypot(g[0], g[1]);
-}
-
 export function race(values: Values): Runner[] {
-  const { objective, who, lr, beta1, beta2, x0, y0, seed } = values, [f] = OBJECTIVES[objective];
-  const size = sigma(values), noise = size ? normals(seed, 2 * STEPS) : undefined;
-  const noisy: Objective = !noise ? f : {
-    ...f,
-    grad: (p, t, out) => {
-      f.grad(p, t, out);
-      out[0] += size * noise[2 * t - 2];
-      out[1] += size * noise[2 * t - 1];
-    },
-  };
+  const { objective, who, lr, beta1, beta2, noise, x0, y0, seed } = values, f = noisy(OBJECTIVES[objective][0], noise, seed, STEPS);
   const own: Record<string, Partial<Hyper>> = { Adagrad: { eps: 1e-10 }, AdamW: { weight_decay: 0.01 } };
   return RULES.flatMap(([name, step, prose = name], i) => {
     const rate = values.rates ? lr : rates[objective][i];
-    return who && who !== i + 1 ? [] : { name, prose, lr: rate, run: descend(step, hyper({ lr: rate, beta1, beta2, momentum: beta1, alpha: beta2, ...own[name] }), noisy, [x0, y0], STEPS) };
+    return who && who !== i + 1 ? [] : { name, prose, lr: rate, run: descend(step, hyper({ lr: rate, beta1, beta2, momentum: beta1, alpha: beta2, ...own[name] }), f, [x0, y0], STEPS) };
   });
 }
 
@@ -55,46 +38,8 @@ export function summary(values: Values, runners: Runner[]): string {
     return run.steps < shown ? { gap: Infinity, text: `${text} has diverged` } : { gap: Math.max(gap, 1e-12), text: `${text} ${gap < 1e-12 ? "below 10⁻¹²" : short(gap, 2)}` };
   });
   parts.sort((a, b) => (a.gap < b.gap ? -1 : a.gap > b.gap ? 1 : 0));
-  return `From (${fixed(x0)}, ${fixed(y0)}), after ${count(shown, "step")}${noise ? `, with noise of σ = ${short(sigma(values), 2)} in every gradient` : ""}, ` +
+  return `From (${fixed(x0)}, ${fixed(y0)}), after ${count(shown, "step")}${noise ? `, with noise of σ = ${short(sigma(OBJECTIVES[values.objective][0], noise), 2)} in every gradient` : ""}, ` +
     `f stands above its minimum by, step size in brackets: ${parts.map((part) => part.text).join("; ")}.`;
-}
-
-const spot = (x: number, y: number) => `${px(x)},${px(y)}`;
-
-/* ---- the map --------------------------------------------------------------------------------------- */
-
-const CELLS = 100;
-/** Level sets evenly spaced in log height, as in adambook.figures.contour. */
-function map(f: Objective, { x, y }: Panel): SVGElement {
-  const [[x0, x1], [y0, y1]] = f.window, floor = floorOf(f), n = CELLS + 1, heights = new Float64Array(n * n);
-  for (let j = 0; j < n; j++) for (let i = 0; i < n; i++)
-    heights[j * n + i] = Math.log10(Math.max(f.value([x0 + ((x1 - x0) * i) / CELLS, y0 + ((y1 - y0) * j) / CELLS]) - floor, 1e-12));
-  const sorted = heights.slice().sort(), low = sorted[Math.floor(0.01 * n * n)], high = sorted[n * n - 1];
-  const pixel = (u: number, v: number) => spot(x(x0 + ((x1 - x0) * u) / CELLS), y(y0 + ((y1 - y0) * v) / CELLS));
-  let d = "";
-  for (let k = 0; k < 11; k++) {
-    const next = new Map<number, number>(), where: string[] = [];
-    for (let j = 0; j < CELLS; j++) for (let i = 0; i < CELLS; i++) {
-      // Around the cell, from each edge on which the level is passed upwards to the next one, downwards.
-      const at = j * n + i, corner = [0, 1, n + 1, n].map((step) => heights[at + step] - low - ((high - low) * k) / 11), up: number[] = [], down: number[] = [];
-      corner.forEach((a, side) => {
-        const b = corner[(side + 1) % 4], share = a / (a - b), edge = 2 * at + [0, 3, 2 * n, 1][side];
-        if (a < 0 === b < 0) return;
-        where[edge] = pixel(i + [share, 1, 1 - share, 0][side], j + [0, share, 1, 1 - share][side]);
-        (a < 0 ? up : down).push(edge);
-      });
-      if (corner[0] >= 0) down.push(down.shift()!);
-      up.forEach((from, m) => next.set(from, down[m]));
-    }
-    const draw = (from: number) => {
-      d += `M${where[from]}`;
-      for (let to; (to = next.get(from)) !== undefined; from = to) next.delete(from), (d += `L${where[to]}`);
-    };
-    const ends = new Set(next.values());
-    [...next.keys()].filter((from) => !ends.has(from)).forEach(draw);
-    next.forEach((_, from) => draw(from));
-  }
-  return el("path", { class: "ab-contour", d });
 }
 
 /* ---- the surface ----------------------------------------------------------------------------------- */
@@ -159,39 +104,6 @@ function follow(stage: Stage<Values>, memory: Memory, values: Values) {
   if (values.lr !== last.lr && !values.rates && !last.rates) stage.set({ rates: 1 });
 }
 
-/** A line through pixels, without the points that lie less than two pixels from the last one kept. */
-function thin(n: number, at: (t: number) => number[]): string {
-  let d = "", px = NaN, py = NaN;
-  for (let t = 0; t < n; t++) {
-    const [x, y] = at(t), way = Math.abs(x - px) + Math.abs(y - py);
-    if (!(Math.abs(x) + Math.abs(y) < 2e4)) px = NaN;
-    else if (!(way < 2) || t === n - 1) {
-      d += (px === px ? "L" : "M") + spot(x, y);
-      px = x;
-      py = y;
-    }
-  }
-  return d;
-}
-
-/** Names beside the ends of paths where there is room; whoever finds none is named beside its loss curve. */
-function names(ends: { x: number; y: number; runner: Runner }[], stars: number[][], box: Box): SVGElement[] {
-  const taken: Interval[][] = stars.map(([x, y]) => [[x - 9, x + 9], [y - 9, y + 7]]), out: SVGElement[] = [];
-  for (const { x, y, runner } of ends) {
-    const width = 8.8 * runner.prose.length, free = ([left, right]: Interval, [top, bottom]: Interval) =>
-      left > box.x && right < box.x + box.width && top > box.y && bottom < box.y + box.height && !taken.some(([across, down]) => left < across[1] && right > across[0] && top < down[1] && bottom > down[0]);
-    for (const [dx, dy, end] of [[9, 4, 0], [-9, 4, 1], [9, -10, 0], [9, 18, 0], [-9, -10, 1], [-9, 18, 1]]) {
-      const across: Interval = end ? [x + dx - width, x + dx] : [x + dx, x + dx + width], down: Interval = [y + dy - 12, y + dy + 3];
-      if (!free(across, down)) continue;
-      taken.push([across, down]);
-      out.push(label(x + dx, y + dy, runner.prose, runner.name, end ? "end" : "start"));
-      break;
-    }
-    taken.push([[x - 6, x + 6], [y - 6, y + 6]]);
-  }
-  return out;
-}
-
 const isNarrow = (width: number) => width < 560;
 const MAP = 330, LOSS = 210;
 
@@ -204,10 +116,15 @@ function draw(stage: Stage<Values>, values: Values): string {
 
   const plane = panel({ x: 0, y: 0, width: left, height: MAP }, { domain: f.window[0] }, { domain: f.window[1] }, { left: 36, right: 8, top: 8, bottom: 24 });
   memory.plane = plane;
-  const upto = (run: Trajectory) => Math.min(shown, run.steps);
-  const paths = runners.map(({ name, run }) => line(thin(upto(run) + 1, (t) => [plane.x(run.theta[2 * t]), plane.y(run.theta[2 * t + 1])]), name, "ab-fine"));
-  const inWindow = (x: number, y: number) => x >= f.window[0][0] && x <= f.window[0][1] && y >= f.window[1][0] && y <= f.window[1][1];
-  const last = runners.map((runner) => ({ runner, x: runner.run.theta[2 * upto(runner.run)], y: runner.run.theta[2 * upto(runner.run) + 1], gap: runner.run.loss[upto(runner.run)] - floor })).filter(({ x, y }) => inWindow(x, y));
+  /** Every run as a line through what `at` makes of its points. */
+  const lines = (at: (x: number, y: number, gap: number, t: number) => number[]) => runners.map(({ name, run: { theta, loss, steps } }) =>
+    line(thin(Math.min(shown, steps) + 1, (t) => at(theta[2 * t], theta[2 * t + 1], loss[t] - floor, t)), name, "ab-fine"));
+  const paths = lines((x, y) => [plane.x(x), plane.y(y)]);
+  const [[west, east], [south, north]] = f.window, inWindow = (x: number, y: number) => x >= west && x <= east && y >= south && y <= north;
+  const at = runners.map((runner) => {
+    const { theta, loss, steps } = runner.run, t = Math.min(shown, steps);
+    return { runner, x: theta[2 * t], y: theta[2 * t + 1], gap: loss[t] - floor };
+  }), last = at.filter(({ x, y }) => inWindow(x, y));
   const ends = last.map(({ runner, x, y }) => ({ runner, x: plane.x(x), y: plane.y(y) }));
 
   const solid: Box = narrow ? { x: 0, y: MAP + 4, width, height: 270 } : { x: left + 12, y: 4, width: width - left - 12, height: MAP - 28 };
@@ -229,10 +146,7 @@ function draw(stage: Stage<Values>, values: Values): string {
     );
   }
   const { project } = memory.view!;
-  const over = runners.map(({ name, run }) => line(thin(upto(run) + 1, (t) => {
-    const x = run.theta[2 * t], y = run.theta[2 * t + 1];
-    return inWindow(x, y) ? project(x, y, run.loss[t] - floor) : [NaN, NaN];
-  }), name, "ab-fine"));
+  const over = lines((x, y, gap) => (inWindow(x, y) ? project(x, y, gap) : [NaN, NaN]));
 
   const lossBox: Box = { x: 0, y: narrow ? MAP + 286 : MAP + 10, width, height: LOSS };
   let high = 1e-3, low = 1;
@@ -242,8 +156,8 @@ function draw(stage: Stage<Values>, values: Values): string {
     if (gap < low) low = gap;
   }
   const c = panel(lossBox, { domain: [0, STEPS], label: "step t" }, { domain: [Math.max(1e-12, low) / 2, Math.min(1e8, high * 3)], log: true, label: "f above its minimum" }, { left: 44, right: 90, bottom: 40 });
-  const curves = runners.map(({ name, run }) => line(thin(upto(run) + 1, (t) => [c.x(t), c.y(Math.max(1e-12, run.loss[t] - floor))]), name, "ab-fine"));
-  const heights = spread(runners.map(({ run }) => c.y(Math.max(c.y.domain[0], Math.min(c.y.domain[1], run.loss[upto(run)] - floor)))), 16, c.box.y - 4, c.box.y + c.box.height - 2);
+  const curves = lines((_x, _y, gap, t) => [c.x(t), c.y(Math.max(1e-12, gap))]);
+  const heights = spread(at.map(({ gap }) => c.y(Math.max(c.y.domain[0], Math.min(c.y.domain[1], gap)))), 16, c.box.y - 4, c.box.y + c.box.height - 2);
 
   memory.moving!.replaceChildren(
     clip(plane.box, ...paths), ...ends.map(({ x, y, runner }) => dot(x, y, runner.name)), ...names(ends, f.minima.map(([x, y]) => [plane.x(x), plane.y(y)]), plane.box),

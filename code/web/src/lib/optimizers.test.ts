@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import adaBound from "../../../../tests/golden/AdaBound.json";
+import adadelta from "../../../../tests/golden/Adadelta.json";
 import adagrad from "../../../../tests/golden/Adagrad.json";
 import adam from "../../../../tests/golden/Adam.json";
 import adamUncorrected from "../../../../tests/golden/AdamUncorrected.json";
+import adamax from "../../../../tests/golden/Adamax.json";
+import adan from "../../../../tests/golden/Adan.json";
 import adamW from "../../../../tests/golden/AdamW.json";
 import adamWPaper from "../../../../tests/golden/AdamWPaper.json";
 import amsgrad from "../../../../tests/golden/AMSGrad.json";
 import amsgradCorrectedMax from "../../../../tests/golden/AMSGradCorrectedMax.json";
 import amsgradHatOverMax from "../../../../tests/golden/AMSGradHatOverMax.json";
 import amsgradPaper from "../../../../tests/golden/AMSGradPaper.json";
+import lion from "../../../../tests/golden/Lion.json";
 import momentum from "../../../../tests/golden/Momentum.json";
+import nAdam from "../../../../tests/golden/NAdam.json";
 import nesterov from "../../../../tests/golden/Nesterov.json";
+import rAdam from "../../../../tests/golden/RAdam.json";
 import rmsprop from "../../../../tests/golden/RMSprop.json";
 import sgd from "../../../../tests/golden/SGD.json";
+import * as family from "./family";
 import * as objectives from "./objectives";
 import { type Differentiable, descend, type Hyper, hyper, init, type Rule, type State, step } from "./optimizers";
 import * as rules from "./optimizers";
@@ -23,10 +31,11 @@ interface Run {
   theta: number[][]; loss: number[]; state: Record<string, number | number[]>;
 }
 const GOLDEN = [adagrad, adam, adamUncorrected, adamW, adamWPaper, amsgrad, amsgradCorrectedMax, amsgradHatOverMax,
-  amsgradPaper, momentum, nesterov, rmsprop, sgd] as unknown as { runs: Run[] }[];
+  amsgradPaper, momentum, nesterov, rmsprop, sgd, adaBound, adadelta, adamax, adan, lion, nAdam, rAdam] as unknown as { runs: Run[] }[];
 
 const OBJECTIVES: Record<string, Differentiable> = { ...objectives, quadratic: objectives.quadratic([1, 100], 0.5), reddi: objectives.reddi() } as never;
-const DEFAULTS: Record<string, Partial<Hyper>> = { Adagrad: { eps: 1e-10 }, AdamW: { weight_decay: 0.01 }, AdamWPaper: { weight_decay: 0.01 } };
+const DEFAULTS: Record<string, Partial<Hyper>> = { Adagrad: { eps: 1e-10 }, AdamW: { weight_decay: 0.01 }, AdamWPaper: { weight_decay: 0.01 },
+  Adadelta: { lr: 1, eps: 1e-6 }, Adan: { beta1: 0.98, beta2: 0.92 }, Lion: { beta2: 0.99 } };
 
 // As in tests/test_golden.py: 50 steps, a few last bits each (V8's pow, sin and cos against libm's), stretched by at most 10,000.
 const TOLERANCE = 50 * 4 * 2.2e-16 * 1e4;
@@ -40,8 +49,8 @@ for (const { runs } of GOLDEN)
   test(`${runs[0].optimizer} takes NumPy's path`, () => {
     for (const run of runs) {
       const { betas, ...given } = run.hyper;
-      const h = hyper({ ...DEFAULTS[run.optimizer], ...given, ...(betas && { beta1: betas[0], beta2: betas[1] }) });
-      const rule = rules[run.optimizer as keyof typeof rules] as Rule;
+      const h = hyper({ ...DEFAULTS[run.optimizer], ...given, ...(betas && { beta1: betas[0], beta2: betas[1], beta3: betas[2] ?? 0.99 }) });
+      const rule = ({ ...rules, ...family } as unknown as Record<string, Rule>)[run.optimizer];
       const got = descend(rule, h, OBJECTIVES[run.objective], run.theta[0], 50, run.schedule === "constant" ? undefined : (t) => 1 / Math.sqrt(t));
       const where = `${run.optimizer} on ${run.objective}, ${JSON.stringify(run.hyper)}: `;
       close(got.theta, run.theta.flat(), `${where}theta`);
@@ -52,8 +61,8 @@ for (const { runs } of GOLDEN)
     }
   });
 
-test("all thirteen rules are held to golden runs on five objectives or more", () => {
-  assert.equal(GOLDEN.length, 13);
+test("all twenty rules are held to golden runs on five objectives or more", () => {
+  assert.equal(GOLDEN.length, 20);
   for (const { runs } of GOLDEN) assert.ok(new Set(runs.map((r) => r.objective)).size >= 5);
 });
 

@@ -13,6 +13,11 @@ export interface Hyper {
   alpha: number;
   lr_decay: number;
   initial_accumulator_value: number;
+  beta3: number;
+  rho: number;
+  momentum_decay: number;
+  final_lr: number;
+  gamma: number;
 }
 
 /** Every array has one entry a coordinate; a rule touches only those in its equation. t counts from 1 inside a step. */
@@ -22,6 +27,10 @@ export interface State {
   m: Float64Array;
   v: Float64Array;
   v_max: Float64Array;
+  u: Float64Array;
+  n: Float64Array;
+  g: Float64Array;
+  p: Float64Array;
 }
 
 /** One coordinate of one step: changes the state at i and returns delta, so that theta + delta is the next point. */
@@ -57,7 +66,7 @@ export const RMSprop: Rule = (s, i, g, theta, h) => {
 };
 
 /** The two moving averages that all of Adam's family begin with. */
-const moments = (s: State, i: number, g: number, h: Hyper) => {
+export const moments = (s: State, i: number, g: number, h: Hyper) => {
   s.m[i] = h.beta1 * s.m[i] + (1 - h.beta1) * g;
   s.v[i] = h.beta2 * s.v[i] + (1 - h.beta2) * g * g;
 };
@@ -122,13 +131,14 @@ export const AdamWPaper: Rule = (s, i, g, theta, h) => {
 export function hyper(given: Partial<Hyper> = {}): Hyper {
   return {
     lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0,
-    momentum: 0.9, dampening: 0, alpha: 0.99, lr_decay: 0, initial_accumulator_value: 0, ...given,
+    momentum: 0.9, dampening: 0, alpha: 0.99, lr_decay: 0, initial_accumulator_value: 0,
+    beta3: 0.99, rho: 0.9, momentum_decay: 4e-3, final_lr: 0.1, gamma: 1e-3, ...given,
   };
 }
 
 export function init(dim: number): State {
   const zeros = () => new Float64Array(dim);
-  return { t: 0, b: zeros(), m: zeros(), v: zeros(), v_max: zeros() };
+  return { t: 0, b: zeros(), m: zeros(), v: zeros(), v_max: zeros(), u: zeros(), n: zeros(), g: zeros(), p: zeros() };
 }
 
 /** One step in place: theta and the state move on. A schedule's multiplier scales the whole step. */

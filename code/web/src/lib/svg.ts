@@ -3,12 +3,13 @@
  * and `mount`, which redraws in CSS pixels whenever a trait or the width changes.
  */
 import { ticks as linearTicks } from "d3-array";
-import palette from "../../../adambook/palette.json";
+import { Adagrad, Adam, AdamW, AMSGrad, Momentum, Nesterov, RMSprop, SGD } from "../../../adambook/palette.json";
 import { fixed, power } from "./format";
 
-/** The moments wear the colours of the layers that brought them. */
-const colours = { ...palette, first: palette.Momentum, second: palette.RMSprop };
-export type Name = keyof typeof colours;
+/** The moments wear the colours of the layers that brought them. Explorers with more optimizers bring their colours. */
+const layers = { SGD, Momentum, Nesterov, Adagrad, RMSprop, Adam, AMSGrad, AdamW, first: Momentum, second: RMSprop };
+export type Name = keyof typeof layers | keyof typeof import("../../../adambook/palette.json");
+export type Colours = Partial<Record<Name, { light: string; dark: string }>>;
 type Attributes = Record<string, string | number | undefined>;
 type Kid = Element | string;
 
@@ -227,6 +228,7 @@ export interface Spec<P> {
   cells: Cell[] | ((width: number) => Cell[]);
   /** Draws the stage and returns the summary, in full sentences. */
   draw(stage: Stage<P>, values: P): string;
+  colours?: Colours;
   buttons?: { label: string; press(values: P): Partial<P> }[];
 }
 interface Props { model: unknown; el: HTMLElement; signal?: AbortSignal; }
@@ -257,7 +259,7 @@ function mount<P extends object>(props: Props, spec: Spec<P>): () => void {
   };
   root.classList.add("adambook");
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrow keys
-  for (const [name, { light, dark }] of Object.entries(colours)) root.style.setProperty(`--ab-${name}`, `light-dark(${light}, ${dark})`);
+  for (const [name, { light, dark }] of Object.entries({ ...layers, ...spec.colours })) root.style.setProperty(`--ab-${name}`, `light-dark(${light}, ${dark})`);
   root.replaceChildren(svg, html("div", { class: "ab-foot" }, summary, html("div", { class: "ab-buttons" },
     ...(spec.buttons ?? []).map(({ label, press }) => button(label, () => press(values()))), button("Reset", () => defaults))));
 
