@@ -189,6 +189,19 @@ def test_continues_on_another_number_of_processes(
     assert_near(tmp_path / "run", alone, tensors_of)
 
 
+@pytest.mark.parametrize(("sharding", "world"), [("ddp", 3), ("fsdp", 3), ("zero", 5)])
+def test_many_processes_continue_with_the_same_bits(launcher, tensors_of, tmp_path, sharding, world):
+    """A sum of more than two depends on their order. With five processes, ZeRO leaves one without parameters."""
+    arguments = f"digits-mlp --batch-size 15 --every 2 --sharding {sharding}"
+    for folder, steps in (("whole", 4), ("halves", 2), ("halves", 4)):
+        launcher.run(f"{arguments} --steps {steps}", tmp_path / folder, world)
+    for step in ("step-00000002", "step-00000004"):
+        whole, halves = (tensors_of(tmp_path / folder / step) for folder in ("whole", "halves"))
+        assert whole.keys() == halves.keys()
+        for name in whole:
+            assert torch.equal(whole[name], halves[name]), (step, name)
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_reduced_precision_trains_as_float32_does(launcher, alone, tmp_path, precision):
     """bfloat16 keeps 8 bits of a logit below 8: 2^-8 * 8 = 0.03 of loss, and less in the mean over 64 rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import sys
 import time
@@ -52,7 +53,7 @@ def test_the_command_line_says_what_it_means():
         ("digits-mlp --lr -1", "lr = -1.0 is out of range"),
         ("digits-mlp --set amsgrad=1", "amsgrad = 1 is not a bool"),
         ("digits-mlp --optimizer torch.optim.Adam --lr -1", "Invalid learning rate: -1.0"),
-        ("digits-mlp --optimizer Adamm", "--optimizer Adamm is unknown; allowed: AMSGrad, Adagrad, Adam,"),
+        ("digits-mlp --optimizer Adamm", "--optimizer Adamm is unknown; allowed: AMSGrad, "),
         ("digits-mlp --optimizer torch.optim.Muon", "Muon only supports 2D parameters"),
         ("digits-mlp --optimizer torch.optim.LBFGS", "torch.optim. followed by ASGD, Adadelta"),
         ("digits-mlp --optimizer Optimizer", "--optimizer Optimizer is unknown"),
@@ -133,14 +134,15 @@ def test_every_optimizer_can_be_named():
         optimizer_class("builtins.dict")
 
 
-# Muon takes matrices only, and says so.
-@pytest.mark.parametrize("name", [*OURS, *(f"torch.optim.{name}" for name in THEIRS if name != "Muon")])
+EVERY = [*OURS, *(f"torch.optim.{name}" for name in THEIRS)]
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if not name.endswith("Muon")])  # it takes matrices only
 def test_every_optimizer_continues_as_if_it_had_not_stopped(name, tmp_path, tensors_of):
-    arguments = f"digits-mlp --batch-size 8 --optimizer {name} --set weight_decay=0.1 --every 2"
-    if name in ("SGD", "RMSprop"):
-        arguments += " --set momentum=0.9"
-    if name.endswith("Rprop"):
-        arguments = arguments.replace(" --set weight_decay=0.1", "")
+    arguments = f"digits-mlp --batch-size 8 --optimizer {name} --every 2"
+    for option, value in (("weight_decay", 0.1), ("momentum", 0.9)):
+        if option in inspect.signature(optimizer_class(name)).parameters:
+            arguments += f" --set {option}={value}"
     for folder, steps in (("whole", 4), ("halves", 2), ("halves", 4)):
         assert run(f"{arguments} --steps {steps} --checkpoint {tmp_path / folder}") == 0
     whole, halves = (tensors_of(tmp_path / folder / "step-00000004") for folder in ("whole", "halves"))

@@ -67,6 +67,7 @@ class Checkpoints:
 
     def load(self, checkpoint: Path, model: nn.Module, optimizer: Any) -> None:
         """Take over weights and optimizer state, from whatever number of processes they were written by."""
+        model.zero_grad()  # beside gradients, torch makes no optimizer state to read into
         state = _state(model, optimizer, like=checkpoint)
         load(state, checkpoint_id=checkpoint)
         set_model_state_dict(model, state["model"])
@@ -107,7 +108,8 @@ def about(checkpoint: Path) -> dict[str, Any]:
 def _state(model: nn.Module, optimizer: Any, like: Path | None = None) -> dict[str, Any]:
     """Return the tensors to write, or, with ``like``, to read that checkpoint into.
 
-    Before its first step (fp16 may skip some) an optimizer has no state, and then none is written.
+    Before its first step (fp16 may skip some) an optimizer has no state, and then none is written. Where there
+    are more processes than parameters, ZeRO leaves some without any.
     """
     state: dict[str, Any] = {"model": get_model_state_dict(model)}
     local = _local(optimizer)
@@ -116,7 +118,7 @@ def _state(model: nn.Module, optimizer: Any, like: Path | None = None) -> dict[s
     else:
         keys = FileSystemReader(like).read_metadata().state_dict_metadata
         begun = any(key.startswith("optimizer.") for key in keys)
-    if begun:
+    if begun and any(group["params"] for group in local.param_groups):
         state["optimizer"] = get_optimizer_state_dict(model, local, options=BY_NAME)
     return state
 

@@ -31,13 +31,18 @@ from adambook.train.tasks import Task, build
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 DROPOUT = 4  # what a random stream is for, after those of adambook.tasks
-OURS = sorted(set(torch_optim.__all__) - {"Optimizer"})
+
+
+def _optimizers(module: Any, *unfit: str) -> list[str]:
+    kinds = (kind for kind in vars(module).values() if inspect.isclass(kind))
+    return sorted(
+        kind.__name__ for kind in kinds if issubclass(kind, torch.optim.Optimizer) and kind.__name__ not in unfit
+    )
+
+
+OURS = _optimizers(torch_optim, "Optimizer")
 # LBFGS evaluates the model several times a step; SparseAdam takes no dense gradients.
-THEIRS = sorted(
-    name
-    for name, kind in vars(torch.optim).items()
-    if inspect.isclass(kind) and name not in ("Optimizer", "LBFGS", "SparseAdam")
-)
+THEIRS = _optimizers(torch.optim, "Optimizer", "LBFGS", "SparseAdam")
 
 
 class Tested(NamedTuple):
@@ -139,6 +144,10 @@ class Run:
 
         self.model = processes.spread(task.model.to(processes.device))
         self.forward = torch.compile(self.model) if settings.compile else self.model
+        if processes.sharding in ("ddp", "zero"):
+            # DDP arranges its buffers after the first backward pass, and a sum of three is rounded according to
+            # its place in a buffer: after this pass, a run and its continuation have the same arrangement.
+            F.cross_entropy(*self._predict(task.batch(1))).backward()  # type: ignore[no-untyped-call]
         self.optimizer = processes.optimizer(kind, self.model, settings.hyper)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "fp16")
         if self.checkpoints and latest:
