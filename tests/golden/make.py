@@ -1,8 +1,8 @@
 """Write the golden trajectories: python tests/golden/make.py
 
 Each JSON file here holds runs of one optimizer of `adambook.numpy_optim` in float64. tests/test_golden.py
-asserts that NumPy still takes these paths, the tests of code/web that TypeScript takes them too. Remake the
-files only when a rule is meant to change, and say why in the commit.
+asserts that NumPy still takes these paths, the tests of code/web that TypeScript takes those of the rules it
+has. Remake the files only when a rule is meant to change, and say why in the commit.
 """
 
 from __future__ import annotations

@@ -76,7 +76,13 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
     ex.Duel: [
         {},
         {"first": "RAdam", "second": "AdaDelta", "objective": "Beale's plateau", "shown": 40},
-        {"first": "NAdam", "second": "Adan", "objective": "Himmelblau's four minima", "noise": 0.3, "seed": 3},
+        {
+            "first": "NAdam",
+            "second": "Adan",
+            "objective": "Himmelblau's four minima",
+            "noise": 0.3,
+            "seed": 3,
+        },
         {"first": "AdaBound", "second": "AdaMax", "objective": "ill-conditioned quadratic", "scale": 0.1},
         {"first": "AdaGrad", "second": "AdamW", "objective": "saddle", "x0": -0.5, "y0": 0.25},
         {"first": "SGD", "second": "Lion", "scale": 100.0, "shown": 500},

@@ -463,6 +463,18 @@ def test_schedule_free_evaluates_at_the_average_of_all_z():
     np.testing.assert_array_equal(ScheduleFreeAdamW().eval_point(start, [1.0, 2.0]), [1.0, 2.0])
 
 
+@pytest.mark.parametrize("optimizer", [LAMB(lr=0.05), Adafactor(lr=0.05), Muon(lr=0.05)], ids=str)
+def test_a_batch_of_descents_is_its_single_runs(optimizer):
+    """Points of a plane as matrices of one row, (..., 1, 2), so that each is a parameter of its own."""
+    starts = np.random.default_rng(6).normal(size=(3, 1, 2))
+    run = descend(optimizer, Quadratic((1, 10)), starts, 20)
+    assert run.theta.shape == (21, 3, 1, 2) and run.stopped is None
+    for i, start in enumerate(starts):
+        # Sums over two numbers, in one order or the other: the rounding of 20 steps.
+        alone = descend(optimizer, Quadratic((1, 10)), start, 20)
+        np.testing.assert_allclose(run.theta[:, i], alone.theta, rtol=0, atol=1e-12)
+
+
 def test_schedule_free_keeps_no_view_of_the_start():
     theta = np.ones(2)
     state = ScheduleFreeSGD().init(theta)

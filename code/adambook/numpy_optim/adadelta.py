@@ -29,8 +29,8 @@ class Adadelta(Optimizer):
     .. math:: u_t = \rho u_{t-1} + (1 - \rho) s_t^2, \qquad \theta_t = \theta_{t-1} - \alpha s_t
 
     The paper has no :math:`\alpha`: ``lr`` is 1. The step has the unit of the parameters, and the first is
-    :math:`\sqrt\epsilon` in size, so ``eps`` sets how fast it starts. Keras defaults to ``rho=0.95`` and
-    ``lr=0.001``.
+    about :math:`\sqrt{\epsilon / (1 - \rho)}` long, so ``eps`` sets how fast it starts. Keras
+    defaults to ``rho=0.95`` and ``lr=0.001``.
     Shapes and dtypes as in `Optimizer`. Source: Zeiler (2012), algorithm 1; torch.optim.Adadelta.
     """
 

@@ -51,8 +51,8 @@ class Adafactor(Optimizer):
               \min(\alpha, t^{-1/2}) \hat u_t - \alpha \lambda \theta_{t-1}
 
     The exponent is ``beta2_decay``; ``eps`` is :math:`(\epsilon_1, \epsilon_2)`, where None is the rounding of
-    theta's dtype. The last two axes of ``theta`` are the matrix, those before them a batch, so state and step
-    of a matrix of shape (A, B) need A + B numbers; theta of shape ``(d,)`` is a vector, whose v is kept whole.
+    theta's dtype. The last two axes of ``theta`` are the matrix, those before them a batch, so the state
+    of a matrix of shape (A, B) is A + B numbers; theta of shape ``(d,)`` is a vector, whose v is kept whole.
     A batch of vectors is ``(..., 1, d)``. torch takes one rms over all axes of a tensor with more than two.
     The paper, and Hugging Face's class, add :math:`\epsilon_1 = 10^{-30}` to the squares instead.
     Dtypes as in `Optimizer`. Source: Shazeer and Stern (2018), algorithms 4 to 6; torch.optim.Adafactor.

@@ -27,9 +27,9 @@ class LAMB(Betas, Optimizer):
 
     with :math:`\hat m_t` and :math:`\hat v_t` as in `AdamW`. The ratio of the root mean squares is that of the
     lengths; it is 1 where either is zero. Every row of theta's last axis has a ratio of its own: ``theta`` of
-    shape ``(..., d)`` is a batch of vectors, so a layer's matrix is passed flat. torch-side optimizers, optax
-    among them, take one ratio a tensor. The paper allows a function of the length of theta, the identity here
-    as in optax; its first version, which some follow, has no bias correction.
+    shape ``(..., d)`` is a batch of vectors, so a layer's matrix is passed flat. optax takes one
+    ratio a tensor. The paper allows a function of theta's length, which is the identity here and in optax. Some
+    implementations correct no bias.
     Dtypes as in `Optimizer`. Source: You et al. (2019), algorithm 2.
     """
 
