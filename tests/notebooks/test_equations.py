@@ -65,6 +65,13 @@ UPDATES = (
         {**BETAS, "lambda": 0.3},
         {**ADAM, "weight_decay": 0.3},
     ),
+    Update(numpy_optim.Adamax, (*pages("3_adam", "3.1"), *pages("nadam_adamax", "X.1", "X.2")), BETAS, ADAM),
+    Update(
+        numpy_optim.NAdam,
+        (*pages("3_adam", "3.1", "3.2"), *pages("nadam_adamax", "X.3", "X.4", "X.5")),
+        {**BETAS, "psi": 0.1},
+        {**ADAM, "momentum_decay": 0.1},
+    ),
     Update(SGD, pages("5_adamw", "5.3"), {"lambda'": 0.3}, {"weight_decay": 0.3}),
 )
 # Equations for theta_t that are no update of a class.
