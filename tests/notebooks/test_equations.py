@@ -72,6 +72,12 @@ UPDATES = (
         {**BETAS, "psi": 0.1},
         {**ADAM, "momentum_decay": 0.1},
     ),
+    Update(
+        numpy_optim.Lion,
+        pages("lion", "L.1", "L.2"),
+        {**BETAS, "lambda": 0.3},
+        {"betas": (0.8, 0.95), "weight_decay": 0.3},
+    ),
     Update(SGD, pages("5_adamw", "5.3"), {"lambda'": 0.3}, {"weight_decay": 0.3}),
 )
 # Equations for theta_t that are no update of a class.
