@@ -10,10 +10,12 @@ from typing import Any
 
 import equations
 import numpy as np
+import numpy.typing as npt
 import policy
 import pytest
 from adambook import numpy_optim
 from adambook.numpy_optim import SGD, Adagrad, Adam, AdamW, AMSGrad, Momentum, Nesterov, Optimizer, RMSprop
+from adambook.numpy_optim.adam import AdamState
 from adambook.numpy_optim.conventions import AdamWPaper
 
 BETAS = {"beta1": 0.8, "beta2": 0.95, "epsilon": 0.01}
@@ -40,6 +42,13 @@ class Update:
 
 def pages(name: str, *tags: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, tag) for tag in tags)
+
+
+class LateRAdam(numpy_optim.RAdam):
+    """RAdam after five steps, from where on it divides."""
+
+    def init(self, theta: npt.ArrayLike) -> AdamState:
+        return AdamState(5, np.full(np.shape(theta), 0.1), np.full(np.shape(theta), 0.2))
 
 
 ADAM = {"betas": (0.8, 0.95), "eps": 0.01}
@@ -72,6 +81,8 @@ UPDATES = (
         {**BETAS, "psi": 0.1},
         {**ADAM, "momentum_decay": 0.1},
     ),
+    Update(numpy_optim.RAdam, (*pages("3_adam", "3.1", "3.2"), *pages("radam", "R.4")), BETAS, ADAM),
+    Update(LateRAdam, (*pages("3_adam", "3.1", "3.2"), *pages("radam", "R.1", "R.2", "R.3")), BETAS, ADAM),
     Update(
         numpy_optim.Lion,
         pages("lion", "L.1", "L.2"),
@@ -107,7 +118,7 @@ def follow(rule: Optimizer, formulas: list[str], known: dict[str, float], start:
     theta = rng.normal(size=3)
     state = rule.init(theta)
     names = {"theta": theta, **state._asdict(), **start}
-    for t in range(1, STEPS + 1):
+    for t in range(state.t + 1, state.t + STEPS + 1):
         gradient = rng.normal(size=3)
         delta, state = rule.update(gradient, state, theta)
         theta = theta + delta
