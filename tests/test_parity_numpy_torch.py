@@ -83,7 +83,7 @@ PAIRS = {
         torch.optim.Adafactor,
         {},
         {
-            "lr": LR,
+            "lr": st.floats(1e-3, 0.5),  # above 0.1 the root of t takes over within 100 steps
             "beta2_decay": st.floats(-1.0, -0.3),
             "eps": st.tuples(st.sampled_from([None, 1e-10, 1e-3]), st.sampled_from([1e-3, 0.1])),
             "d": st.floats(1.0, 2.0),
