@@ -18,6 +18,7 @@ from adambook.numpy_optim import (
     Adam,
     Adamax,
     AdamW,
+    AMSGrad,
     Lion,
     Momentum,
     NAdam,
@@ -142,6 +143,12 @@ SAME_IN_KERAS: dict[str, tuple[Optimizer, Callable[[Any], Any]]] = {
     "Adam, epsilon-hat": (conventions.AdamEpsHat(LR, eps=1e-7), lambda o: o.Adam(LR)),
     "Adadelta": (Adadelta(LR, rho=0.95, eps=1e-7), lambda o: o.Adadelta(LR)),
     "Lion": (Lion(LR), lambda o: o.Lion(LR)),
+    # The momentum warms up over tens of steps, where torch's takes thousands.
+    "NAdam, a fast schedule": (NAdam(LR, eps=1e-7, momentum_decay=1.0), lambda o: o.Nadam(LR)),
+    # What differs in these is epsilon's place alone.
+    "AdamW": (AdamW(LR, eps=0, weight_decay=0.004), lambda o: o.AdamW(LR, epsilon=0)),
+    "AMSGrad": (AMSGrad(LR, eps=0), lambda o: o.Adam(LR, amsgrad=True, epsilon=0)),
+    "Adamax": (Adamax(LR, eps=0), lambda o: o.Adamax(LR, epsilon=0)),
 }
 # The book's class with Keras's numbers: what remains is another rule.
 DIFFERENT_IN_KERAS: dict[str, tuple[Optimizer, Callable[[Any], Any]]] = {
