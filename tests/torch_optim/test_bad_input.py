@@ -5,14 +5,26 @@ import inspect
 
 import pytest
 import torch
-from adambook import torch_optim
+from adambook import numpy_optim, torch_optim
 
-NAMES = ["SGD", "Adagrad", "RMSprop", "Adam", "AMSGrad", "AdamW"]
+TORCHS = ["SGD", "Adagrad", "RMSprop", "Adam", "AMSGrad", "AdamW", "Adadelta", "Adamax", "NAdam", "RAdam"]
+OURS = {  # not in torch.optim, with what their groups begin with besides the paths of `step`
+    "Lion": {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0},
+    "AdaBound": {
+        "lr": 1e-3, "betas": (0.9, 0.999), "final_lr": 0.1, "gamma": 1e-3, "eps": 1e-8, "weight_decay": 0
+    },
+    "Adan": {"lr": 1e-3, "betas": (0.98, 0.92, 0.99), "eps": 1e-8, "weight_decay": 0},
+}  # fmt: skip
+NAMES = [*TORCHS, *OURS]
+WITHOUT_FUSED = ("RMSprop", "Adadelta", "Adamax", "NAdam", "RAdam")  # in torch.optim
 NUMBERS = {
     "SGD": ["lr", "momentum", "weight_decay"],
     "Adagrad": ["lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"],
     "RMSprop": ["lr", "alpha", "eps", "weight_decay", "momentum"],
-    **{name: ["lr", "eps", "weight_decay"] for name in ("Adam", "AMSGrad", "AdamW")},
+    "Adadelta": ["lr", "rho", "eps", "weight_decay"],
+    "NAdam": ["lr", "eps", "weight_decay", "momentum_decay"],
+    **{name: ["lr", "eps", "weight_decay"] for name in ("Adam", "AMSGrad", "AdamW", "Adamax", "RAdam")},
+    **{name: [key for key in defaults if key != "betas"] for name, defaults in OURS.items()},
 }
 
 
@@ -21,15 +33,27 @@ def make(name, params=None, **options):
 
 
 def test_defaults_and_order_are_torchs():
-    for name in NAMES:
+    for name in TORCHS:
         ours = inspect.signature(getattr(torch_optim, name)).parameters
         reference = inspect.signature(getattr(torch.optim, "Adam" if name == "AMSGrad" else name)).parameters
         expected = [(p.name, p.default, p.kind) for p in reference.values()]
         if name == "AMSGrad":
             expected = [row for row in expected if row[0] not in ("amsgrad", "decoupled_weight_decay")]
-        if name == "RMSprop":  # torch has no fused RMSprop
+        if name in WITHOUT_FUSED:
             expected.append(("fused", None, inspect.Parameter.KEYWORD_ONLY))
         assert [(p.name, p.default, p.kind) for p in ours.values()] == expected
+
+
+def test_defaults_where_torch_has_none():
+    paths = dict.fromkeys(("maximize", "capturable", "differentiable"), False)
+    for name, defaults in OURS.items():
+        ours = inspect.signature(getattr(torch_optim, name)).parameters
+        expected = {**defaults, **paths, "foreach": None, "fused": None}
+        assert {p.name: p.default for p in ours.values() if p.name != "params"} == expected
+        assert list(ours)[: len(defaults) + 1] == ["params", *defaults]
+        reference = getattr(numpy_optim, name)()
+        for key, value in defaults.items():
+            assert getattr(reference, key) == value
 
 
 @pytest.mark.parametrize(("name", "key"), [(name, key) for name in NAMES for key in NUMBERS[name]])
@@ -46,7 +70,7 @@ def test_numbers_out_of_range_are_named_with_their_range(name, key):
         make(name, **{key: torch.ones(2)})
 
 
-@pytest.mark.parametrize("name", ["Adam", "AMSGrad", "AdamW"])
+@pytest.mark.parametrize("name", ["Adam", "AMSGrad", "AdamW", "Lion", "NAdam"])
 @pytest.mark.parametrize(
     ("betas", "error", "message"),
     [
@@ -73,6 +97,10 @@ def test_bad_betas(name, betas, error, message):
         ("SGD", {"dampening": float("nan")}, ValueError, "dampening = nan .*any finite number"),
         ("RMSprop", {"alpha": 1.0}, ValueError, "alpha = 1.0 is out of range; allowed: 0 <= alpha < 1"),
         ("RMSprop", {"centered": 1}, TypeError, "centered = 1 is not a bool"),
+        ("Adadelta", {"rho": 1.5}, ValueError, "rho = 1.5 is out of range; allowed: 0 <= rho <= 1"),
+        ("AdaBound", {"gamma": 0}, ValueError, "gamma = 0; allowed: 0 < gamma < 1"),
+        ("AdaBound", {"lr": 0.0}, ValueError, "lr = 0 to begin with; allowed: 0 < lr.*warm up with a scheduler"),
+        ("Adan", {"betas": (0.9, 0.9)}, TypeError, r"is not a triple .*allowed: \(beta1, beta2, beta3\)"),
         ("Adam", {"amsgrad": "yes"}, TypeError, "amsgrad = 'yes' is not a bool; allowed: True, False"),
         (
             "Adam",
@@ -200,7 +228,7 @@ def test_a_gradient_of_another_dtype_is_refused():
     assert torch.equal(p, before)
 
 
-@pytest.mark.parametrize("name", ["RMSprop", "Adam", "AMSGrad", "AdamW"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("SGD", "Adagrad")])
 @pytest.mark.parametrize("foreach", [False, True])
 def test_capturable_needs_an_accelerator(name, foreach):
     optimizer, params = two_groups(name, 0, capturable=True, foreach=foreach)

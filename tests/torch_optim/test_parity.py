@@ -40,14 +40,28 @@ OPTIONS = {
     ),
     "AMSGrad": st.fixed_dictionaries(ADAM),
     "AdamW": st.fixed_dictionaries({**ADAM, "amsgrad": st.booleans()}),
+    "Adadelta": st.fixed_dictionaries({**COMMON, "rho": BETA, "eps": EPS}),
+    "Adamax": st.fixed_dictionaries(ADAM),
+    "NAdam": st.fixed_dictionaries(
+        {**ADAM, "momentum_decay": number(1e-3, 0.1), "decoupled_weight_decay": st.booleans()}
+    ),
+    "RAdam": st.fixed_dictionaries({**ADAM, "decoupled_weight_decay": st.booleans()}),
+    "Lion": st.fixed_dictionaries({**COMMON, "betas": st.tuples(BETA, BETA)}),
+    "AdaBound": st.fixed_dictionaries({**ADAM, "final_lr": st.floats(1e-3, 1.0), "gamma": st.floats(1e-3, 0.9)}),
+    "Adan": st.fixed_dictionaries({**ADAM, "betas": st.tuples(BETA, BETA, BETA)}),
 }
 NAMES = list(OPTIONS)
+TORCHS = [name for name in NAMES if hasattr(torch.optim, name) or name == "AMSGrad"]
+# torch's lists round otherwise than its loop, and ours as the loop; see test_foreach_is_torch_within_rounding.
+ROUNDED_OTHERWISE = ["Adagrad", "NAdam", "RAdam"]
 
 
 def theirs(name, params, **options):
-    """torch.optim's optimizer of the same meaning."""
+    """torch.optim's optimizer of the same meaning, if there is one."""
     if name == "AMSGrad":
         return torch.optim.Adam(params, amsgrad=True, **options)
+    if name not in TORCHS:  # then ours in its plainest form
+        return getattr(torch_optim, name)(params, **{**options, "foreach": False})
     return getattr(torch.optim, name)(params, **options)
 
 
@@ -115,7 +129,7 @@ def assert_same(name, options, seed, dtype, device="cpu", scale=1.0):
 
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TORCHS)
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_loop_is_bitwise_torch(name, device, data):
@@ -125,9 +139,8 @@ def test_loop_is_bitwise_torch(name, device, data):
     assert_same(name, {**options, "foreach": False}, data.draw(st.integers(0, 99)), dtype, device, scale)
 
 
-# torch's AdaGrad multiplies gradient and step size before it divides, which is another rounding (below). Half
-# precision is left out because torch is wrong there (below).
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "Adagrad"])
+# Half precision is left out because torch is wrong there (below).
+@pytest.mark.parametrize("name", [name for name in TORCHS if name not in ROUNDED_OTHERWISE])
 @settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_foreach_is_bitwise_torch(name, data):
@@ -157,8 +170,9 @@ def test_multi_tensor_steps_on_the_cpu_do_not_round_betas_to_half_precision():
 def assert_within_rounding(params, others, start, steps, dtype):
     """Bound for two orders of the same operations along the same gradients without weight decay.
 
-    Each step, the two changes of a parameter differ by at most 4 roundings of the change, and each sum rounds
-    once more: 4 eps |change| + eps |theta|. Without decay the difference does not feed back, so it adds up.
+    Each step, the two changes of a parameter differ by at most 5 roundings of the change, and each sum rounds
+    once more, in NAdam twice: 5 eps (|change| + |theta|). Without decay the difference does not feed back, so it
+    adds up.
     """
     eps = torch.finfo(dtype).eps
     for p, q, p0 in zip(params, others, start, strict=True):
@@ -167,17 +181,22 @@ def assert_within_rounding(params, others, start, steps, dtype):
 
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    # In bfloat16 on the CPU, torch's lists round betas to 1 (above). AdaGrad has none.
+    [(name, dtype) for name in ROUNDED_OTHERWISE for dtype in DTYPES[: 3 if name == "Adagrad" else 2]],
+    ids=str,
+)
 @settings(deadline=None, max_examples=15)
-@given(options=OPTIONS["Adagrad"], seed=st.integers(0, 99))
-def test_adagrad_foreach_is_torch_within_rounding(dtype, device, options, seed):
-    options = {**options, "weight_decay": 0.0, "foreach": True}
+@given(data=st.data(), seed=st.integers(0, 99))
+def test_foreach_is_torch_within_rounding(name, dtype, device, data, seed):
+    options = {**data.draw(OPTIONS[name]), "weight_decay": 0.0, "foreach": True}
     params, grads = problem(seed, dtype, device)
     # Gradients of one sign: then the path is as long as the distance, which the bound is stated in.
     grads = [[None if g is None else g.abs() for g in row] for row in grads]
     start, copies = [p.clone() for p in params], [p.clone() for p in params]
-    train(torch_optim.Adagrad(params, **options), params, grads)
-    train(torch.optim.Adagrad(copies, **options), copies, grads)
+    train(getattr(torch_optim, name)(params, **options), params, grads)
+    train(getattr(torch.optim, name)(copies, **options), copies, grads)
     assert_within_rounding(params, copies, start, STEPS, dtype)
 
 
@@ -205,9 +224,8 @@ def test_lists_hold_one_dtype_each(name, monkeypatch):
     original = cls.update_foreach
 
     def spy(self, theta, g, t, state, group):
-        seen.append(
-            (len(theta), {x.dtype for x in (*theta, *g, *(s for column in state.values() for s in column))})
-        )
+        columns = [theta, g, *(column for key, column in state.items() if key not in self.scalars)]
+        seen.append((len(theta), {x.dtype for column in columns for x in column}))
         original(self, theta, g, t, state, group)
 
     monkeypatch.setattr(cls, "update_foreach", spy)
@@ -235,7 +253,7 @@ def test_cuda_takes_foreach_by_default_and_agrees_with_the_loop(name, dtype):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 @pytest.mark.parametrize("foreach", [False, True])
-@pytest.mark.parametrize("name", ["RMSprop", "Adam", "AMSGrad", "AdamW"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("SGD", "Adagrad")])
 def test_capturable_steps_replay_in_a_graph(name, foreach):
     p = torch.ones(10, device="cuda")
     p.grad = torch.full_like(p, 0.1)
@@ -274,9 +292,10 @@ def test_nan_and_inf_gradients_spread_as_in_torch(name, foreach):
         for p, q in zip(params, copies, strict=True):
             assert torch.equal(p.isnan(), q.isnan())
             assert torch.equal(p.isinf(), q.isinf())
-        if name != "Adagrad":
+        if name not in ROUNDED_OTHERWISE or not foreach:
             assert all(same(p, q) for p, q in zip(params, copies, strict=True))
-            assert_same_state(ours, reference)
+            if name in TORCHS:
+                assert_same_state(ours, reference)
 
 
 @pytest.mark.parametrize("foreach", [False, True])
@@ -306,7 +325,7 @@ def test_complex_parameters_are_pairs_of_reals(name, foreach, data):
     kept, expected = ours.state_dict()["state"], reference.state_dict()["state"]
     assert kept.keys() == expected.keys()
     for key, value in kept.get(0, {}).items():
-        assert key == "step" or value.is_complex()
+        assert key in ours.scalars or value.is_complex()
 
 
 @pytest.mark.parametrize("foreach", [False, True])

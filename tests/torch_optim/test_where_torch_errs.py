@@ -67,6 +67,8 @@ def end_loss(make, options, key, value):
         ("RMSprop", {"momentum": 0.9, "centered": True}, "momentum"),
         ("RMSprop", {}, "alpha"),
         ("AMSGrad", {}, "lr"),  # raises at the second step
+        ("Adamax", {}, "lr"),  # raises at the second step
+        ("Adadelta", {}, "weight_decay"),
     ],
     ids=str,
 )
@@ -144,3 +146,20 @@ def test_the_state_of_another_shape_is_refused():
         trained(torch.optim.Adam, 4).load_state_dict(state)
     except (ValueError, RuntimeError):
         torch_errs(False, "load_state_dict takes the state of another shape")
+
+
+def test_a_checkpoint_of_nadam_keeps_its_product():
+    """torch rounds it to the parameter's dtype, bfloat16: three digits are left of it."""
+    products = {}
+    for make in (torch_optim.NAdam, torch.optim.NAdam):
+        p = torch.ones(2, dtype=torch.bfloat16)
+        p.grad = torch.ones_like(p)
+        optimizer, other = make([p]), make([p])
+        for _ in range(3):
+            optimizer.step()
+        other.load_state_dict(optimizer.state_dict())
+        products[make] = optimizer.state[p]["mu_product"], other.state[p]["mu_product"]
+    before, after = products[torch_optim.NAdam]
+    assert before.dtype == after.dtype == torch.float32 and before == after
+    before, after = products[torch.optim.NAdam]
+    torch_errs(before != after, "NAdam's mu_product loses digits where a checkpoint is loaded")

@@ -3,12 +3,34 @@
 A module an optimizer; what all share stands in `base`.
 """
 
+from adambook.torch_optim.adabound import AdaBound
+from adambook.torch_optim.adadelta import Adadelta
 from adambook.torch_optim.adagrad import Adagrad
 from adambook.torch_optim.adam import Adam
+from adambook.torch_optim.adamax import Adamax
 from adambook.torch_optim.adamw import AdamW
+from adambook.torch_optim.adan import Adan
 from adambook.torch_optim.amsgrad import AMSGrad
 from adambook.torch_optim.base import Optimizer
+from adambook.torch_optim.lion import Lion
+from adambook.torch_optim.nadam import NAdam
+from adambook.torch_optim.radam import RAdam
 from adambook.torch_optim.rmsprop import RMSprop
 from adambook.torch_optim.sgd import SGD
 
-__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = [
+    "SGD",
+    "AMSGrad",
+    "AdaBound",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Adan",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+]

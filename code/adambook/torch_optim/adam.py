@@ -17,6 +17,9 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     add_l2_foreach,
+    average_squares_,
+    lerp_,
+    maximum_,
     nonzero,
     plus,
     plus_eps,
@@ -115,15 +118,11 @@ class Adam(Optimizer):
                 g = plus(g, weight_decay, theta)
         # m_t = beta1 m_{t-1} + (1 - beta1) g_t
         # v_t = beta2 v_{t-1} + (1 - beta2) g_t^2
-        if isinstance(beta1, Tensor):
-            m.lerp_(g, (1 - beta1).to(m))
-            v.lerp_(g * g, (1 - beta2).to(v))
-        else:
-            m.lerp_(g, 1 - beta1)
-            v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        lerp_(m, g, 1 - beta1)
+        average_squares_(v, beta2, g)
         if group["amsgrad"]:
             # v^max_t = max(v^max_{t-1}, v_t), in the place of v_t below       (AMSGrad)
-            v = _maximum_(state["max_exp_avg_sq"], v)
+            v = maximum_(state["max_exp_avg_sq"], v)
         # theta_t = theta - alpha m_t / (1 - beta1^t) / (sqrt(v_t) / sqrt(1 - beta2^t) + epsilon)
         denominator = plus_eps(v.sqrt() / (1 - beta2**t) ** 0.5, group["eps"])
         subtract_ratio_(theta, lr / (1 - beta1**t), m, denominator)
@@ -177,13 +176,6 @@ class Adam(Optimizer):
             **{name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad", "maximize")},
             grad_scale=grad_scale,
         )
-
-
-def _maximum_(largest: Tensor, v: Tensor) -> Tensor:
-    """largest <- max(largest, v); NaN stays NaN. Autograd needs the old value, and knows no ``out=``."""
-    if torch.is_grad_enabled():
-        return largest.copy_(torch.maximum(largest.clone(), v))
-    return torch.maximum(largest, v, out=largest)
 
 
 def _corrections_on_device(beta: float, t: list[Tensor]) -> list[Tensor]:

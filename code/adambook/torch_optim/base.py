@@ -70,8 +70,14 @@ class Optimizer(torch.optim.Optimizer):
     uses_t: ClassVar[bool] = True
     takes_sparse: ClassVar[bool] = False
     linear: ClassVar[bool] = False  # in g: complex numbers need no splitting, float16 no wider range
+    takes_complex: ClassVar[bool] = True
+    scalars: ClassVar[tuple[str, ...]] = ("step",)  # state that is one number, whatever the parameter
+    n_betas: ClassVar[int] = 2  # where there are any
 
-    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Any, defaults: dict[str, Any], fused: bool | None = None) -> None:
+        """Give ``fused`` here where torch.optim's class has no such option, nor have its checkpoints."""
+        paths = {"foreach": None, "maximize": False, "differentiable": False}
+        defaults = {**paths, **defaults, **({} if fused is None else {"fused": fused})}
         self.check_options(defaults)
         super().__init__(params, defaults)
 
@@ -80,6 +86,14 @@ class Optimizer(torch.optim.Optimizer):
     def kept(self, group: Group) -> tuple[str, ...]:
         """Return the names of the tensors that the rule keeps for each parameter of ``group``."""
         return self.always_kept
+
+    def kept_of(self, p: Tensor, group: Group) -> tuple[str, ...]:
+        """Return the same for ``p`` alone, where that depends on its shape."""
+        return self.kept(group)
+
+    def state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
+        """Return the shape of state ``name`` of ``p``."""
+        return () if name in self.scalars else tuple(p.shape)
 
     def initial(self, name: str, p: Tensor, group: Group) -> Tensor | None:
         """Return state ``name`` of ``p`` before the first step; None leaves its creation to `update`."""
@@ -117,6 +131,14 @@ class Optimizer(torch.optim.Optimizer):
     def check_sparse_gradient(self, p: Tensor, group: Group) -> None:
         """Raise RuntimeError if the rule has no meaning for a sparse gradient of ``p`` with these options."""
 
+    def check_parameter(self, p: Tensor) -> None:
+        """Raise ValueError if the rule has no meaning for ``p``."""
+        if p.is_complex() and not self.takes_complex:
+            raise ValueError(
+                f"{type(self).__name__}: a complex parameter of shape {tuple(p.shape)}; allowed: real ones. "
+                "Use AdamW, or torch.view_as_real of it"
+            )
+
     def added_later(self) -> dict[str, Any]:
         """Return the options that checkpoints of old versions lack, each with the value it then had."""
         return {}
@@ -133,7 +155,7 @@ class Optimizer(torch.optim.Optimizer):
                     "is this the state_dict of another optimizer?"
                 )
             if key == "betas":
-                _check_betas(group[key], interval)
+                _check_betas(group[key], interval, cls.n_betas)
             else:
                 _check_number(key, group[key], interval)
         for key in SWITCHES:
@@ -154,8 +176,10 @@ class Optimizer(torch.optim.Optimizer):
             self.check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
         try:
+            for p in self.param_groups[-1]["params"]:
+                self.check_parameter(p)
             self._check_fused(self.param_groups[-1])
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             self.param_groups.pop()
             raise
 
@@ -170,6 +194,16 @@ class Optimizer(torch.optim.Optimizer):
         return all(group.get("fused") for group in self.param_groups)
 
     # Checkpoints.
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load as torch.optim does, which would round every number but ``step`` to the parameter's dtype."""
+        if others := set(self.scalars) - {"step"}:
+            states = {
+                i: {name: x.item() if name in others and isinstance(x, Tensor) else x for name, x in kept.items()}
+                for i, kept in state_dict["state"].items()
+            }
+            state_dict = {**state_dict, "state": states}
+        super().load_state_dict(state_dict)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a checkpoint, a pickle or a copy, after checking that it is this optimizer's."""
@@ -193,10 +227,10 @@ class Optimizer(torch.optim.Optimizer):
                 f"{sorted(known)}; is this the state_dict of another optimizer?"
             )
         for name, value in kept.items():
-            if name == "step":
+            if name in self.scalars:
                 if not isinstance(value, Tensor):  # checkpoints of old versions hold a number
                     kept[name] = self._new_step(p, group).add_(value)
-            elif isinstance(value, Tensor) and value.shape != p.shape:
+            elif isinstance(value, Tensor) and tuple(value.shape) != self.state_shape(name, p):
                 raise ValueError(
                     f"the state {name!r} of parameter {i} has shape {tuple(value.shape)}, the parameter "
                     f"{tuple(p.shape)}; is this the state_dict of another model?"
@@ -259,6 +293,7 @@ class Optimizer(torch.optim.Optimizer):
         """Return parameter, gradient and state wherever there is a gradient; RuntimeError if one does not fit."""
         capturable = group.get("capturable") and not torch.compiler.is_compiling()
         differentiable, states, strided = group["differentiable"], self.state, torch.strided
+        scalars = self.scalars
         is_fused, seen = group.get("fused"), set()
         rows: list[Row] = []
         for p in group["params"]:
@@ -290,7 +325,7 @@ class Optimizer(torch.optim.Optimizer):
             if state := states.get(p, {}):
                 device = p.device
                 for name, kept in state.items():
-                    if name == "step" or kept is None or (kept.dtype is dtype and kept.device == device):
+                    if name in scalars or kept is None or (kept.dtype is dtype and kept.device == device):
                         continue
                     raise RuntimeError(
                         f"state {name!r} is {kept.dtype} on {kept.device}, its parameter {dtype} on {device}; "
@@ -305,12 +340,16 @@ class Optimizer(torch.optim.Optimizer):
         Lists come as columns: parameters, gradients, steps if counted, then each state that the rule keeps. A
         multi-tensor operation takes one dtype, one device, one tensor type and one device mesh.
         """
-        names = (*(("step",) if self.counts_steps else ()), *self.kept(group))
+        first = ("step",) if self.counts_steps else ()
+        names = (*first, *self.kept(group))
+        varies = type(self).kept_of is not Optimizer.kept_of
         foreach = _uses_foreach([p for p, _, _ in rows], group)
         one_by_one: list[Row] = []
-        together: dict[tuple[torch.dtype, torch.device, Any], list[Row]] = {}
+        together: dict[tuple[torch.dtype, torch.device, Any, tuple[str, ...]], list[Row]] = {}
         for row in rows:
             p, g, state = row
+            if varies:
+                names = (*first, *self.kept_of(p, group))
             suits_lists = foreach and not (self.takes_sparse and g.is_sparse)
             for name in names:
                 if state.get(name) is None:
@@ -323,11 +362,11 @@ class Optimizer(torch.optim.Optimizer):
                     self.state[p] = state
             if suits_lists:
                 kind = None if type(p) in PLAIN else getattr(p, "device_mesh", type(p))
-                together.setdefault((p.dtype, p.device, kind), []).append(row)
+                together.setdefault((p.dtype, p.device, kind, names), []).append(row)
             else:
                 one_by_one.append(row)
         in_lists: list[list[list[Tensor]]] = []
-        for (dtype, device, _), alike in together.items():
+        for (dtype, device, _, names), alike in together.items():
             rounds = dtype in ROUNDED_ON_CPU and device.type == "cpu"
             if rounds or (dtype is torch.float16 and not self.linear):
                 one_by_one += alike
@@ -355,9 +394,8 @@ class Optimizer(torch.optim.Optimizer):
         if self.linear or not (dtype.is_complex or dtype is torch.float16):
             self.update(p, g, t, state, group)
         elif dtype.is_complex:
-            as_real = torch.view_as_real
-            state = {name: as_real(s) if s.is_complex() else s for name, s in state.items()}
-            self.update(as_real(p), as_real(g.resolve_conj()), t, state, group)
+            state = {name: _pairs(s) for name, s in state.items()}
+            self.update(_pairs(p), _pairs(g.resolve_conj()), t, state, group)
         else:
             theta, wide = p.float(), {name: s.float() for name, s in state.items()}
             self.update(theta, g.float(), t, wide, group)
@@ -378,8 +416,8 @@ class Optimizer(torch.optim.Optimizer):
                 t = [step.item() for step in t]
         if not self.linear and theta[0].is_complex():
             g = [x.resolve_conj() for x in g]
-            theta, g, *rest = ([torch.view_as_real(x) for x in column] for column in (theta, g, *rest))
-        state = dict(zip(self.kept(group), rest, strict=True))
+            theta, g, *rest = ([_pairs(x) for x in column] for column in (theta, g, *rest))
+        state = dict(zip(self.kept_of(columns[0][0], group), rest, strict=True))
         if group["maximize"]:  # the copy is the rule's alone, which may free it
             self.update_foreach(theta, list(torch._foreach_neg(g)), t, state, group)
         else:
@@ -404,6 +442,18 @@ def plus_(x: Tensor, factor: Any, y: Tensor) -> Tensor:
     return x.add_(y, alpha=factor) if isinstance(factor, NUMBER) else x.add_(factor * y)
 
 
+def lerp_(average: Tensor, x: Tensor, weight: Any) -> Tensor:
+    """average <- average + weight (x - average); ``weight`` may be a recorded tensor."""
+    return average.lerp_(x, weight if isinstance(weight, NUMBER) else weight.to(average))
+
+
+def average_squares_(v: Tensor, beta: Any, x: Tensor) -> Tensor:
+    """v <- beta v + (1 - beta) x^2; ``beta`` may be a recorded tensor."""
+    if isinstance(beta, NUMBER):
+        return v.mul_(beta).addcmul_(x, x, value=1 - beta)
+    return lerp_(v, x * x, 1 - beta)
+
+
 def plus_eps(root: Tensor, eps: float) -> Tensor:
     """Return ``root + eps``, in the root's memory unless autograd keeps it for the derivative of the root."""
     return root + eps if torch.is_grad_enabled() else root.add_(eps)
@@ -415,6 +465,14 @@ def subtract_ratio_(theta: Tensor, step_size: Any, numerator: Tensor, denominato
         theta.addcdiv_(numerator, denominator, value=-step_size)
     else:
         theta.addcdiv_(numerator, denominator / -step_size)
+
+
+def subtract_foreach_(theta: list[Tensor], lr: Any, x: list[Tensor]) -> None:
+    """theta <- theta - lr * x for lists; ``lr`` may be a recorded tensor."""
+    if isinstance(lr, Tensor):
+        torch._foreach_sub_(theta, torch._foreach_mul(x, lr))
+    else:
+        torch._foreach_add_(theta, x, alpha=-lr)
 
 
 def subtract_ratio_foreach_(
@@ -439,7 +497,34 @@ def add_l2_foreach(g: list[Tensor], theta: list[Tensor], group: Group) -> list[T
     return list(torch._foreach_add(g, theta, alpha=group["weight_decay"]))
 
 
+def maximum_(largest: Tensor, x: Tensor) -> Tensor:
+    """largest <- max(largest, x); NaN stays NaN. Autograd needs the old value, and knows no ``out=``."""
+    if torch.is_grad_enabled():
+        return largest.copy_(torch.maximum(largest.clone(), x))
+    return torch.maximum(largest, x, out=largest)
+
+
+def whole(x: Tensor) -> Tensor:
+    """Return all of ``x``: what a DTensor holds on all processes together, else ``x`` itself."""
+    full: Tensor = x.full_tensor() if hasattr(x, "full_tensor") else x
+    return full
+
+
+def like(x: Tensor, p: Tensor) -> Tensor:
+    """Return ``x``, which every process holds whole, spread over the processes as ``p`` is."""
+    if type(p) in PLAIN or not hasattr(p, "device_mesh"):
+        return x
+    from torch.distributed.tensor import DTensor, Replicate
+
+    mesh, placements = p.device_mesh, getattr(p, "placements")  # noqa: B009  (no attributes of a Tensor)
+    return DTensor.from_local(x, mesh, [Replicate()] * mesh.ndim, run_check=False).redistribute(mesh, placements)
+
+
 # Helpers of the base.
+
+
+def _pairs(x: Tensor) -> Tensor:
+    return torch.view_as_real(x) if x.is_complex() else x
 
 
 def _check_number(name: str, value: object, interval: Interval) -> None:
@@ -455,13 +540,15 @@ def _check_number(name: str, value: object, interval: Interval) -> None:
     _check.real(name, value, **interval)
 
 
-def _check_betas(betas: object, interval: Interval) -> None:
-    if not (isinstance(betas, Sequence) and len(betas) == 2):
-        raise TypeError(f"betas = {betas!r} is not a pair of numbers; allowed: (beta1, beta2)")
+def _check_betas(betas: object, interval: Interval, count: int) -> None:
+    if not (isinstance(betas, Sequence) and len(betas) == count):
+        kind = {2: "a pair", 3: "a triple"}[count]
+        names = ", ".join(f"beta{i + 1}" for i in range(count))
+        raise TypeError(f"betas = {betas!r} is not {kind} of numbers; allowed: ({names})")
     for i, beta in enumerate(betas):
         _check_number(f"betas[{i}]", beta, interval)
-    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
-        raise ValueError(f"betas = {betas!r} is a number and a tensor; allowed: two numbers or two tensors")
+    if len({isinstance(beta, Tensor) for beta in betas}) > 1:
+        raise ValueError(f"betas = {betas!r} has a number and a tensor; allowed: only numbers, or only tensors")
 
 
 def _recorded(group: Group) -> bool:

@@ -37,12 +37,16 @@ _kept_for_graphs: list[Any] = []
 
 
 class Kernel(NamedTuple):
-    """A rule's name in `kernels`, its numbers, its options, and whether weight decay stays out of the gradient."""
+    """A rule's name in `kernels`, its numbers, its options, and whether weight decay stays out of the gradient.
+
+    With ``decays`` the rule does the decay itself, and has ``weight_decay`` among its numbers.
+    """
 
     rule: str
     numbers: tuple[float | Tensor, ...]
     flags: tuple[bool, ...] = ()
     decoupled: bool = False
+    decays: bool = False
 
 
 class Columns(NamedTuple):
@@ -52,6 +56,7 @@ class Columns(NamedTuple):
     g: list[Tensor]
     step: list[Tensor]  # empty where the rule counts no steps
     state: dict[str, list[Tensor]]
+    scalar: list[Tensor]  # one number a parameter that the rule keeps besides, else empty
     begins: bool  # whether a state that the first step defines holds nothing yet
 
 
@@ -129,32 +134,34 @@ def _columns(
     optimizer: Optimizer, rows: list[Row], group: Group, begins: bool, unscales: bool
 ) -> Iterator[Columns]:
     """Yield what can be stepped together, then each misfit as copies that fit, and copy those back."""
-    names = optimizer.kept(group)
+    names = [name for name in optimizer.kept(group) if name not in optimizer.scalars]
+    others = [name for name in optimizer.scalars if name != "step"]
     together: list[Any] = []
     misfits: list[Any] = []
     for p, g, state in rows:
         if begins:
             state.update({name: torch.empty_like(p) for name in names if state.get(name) is None})
             optimizer.state[p] = state
-        step = state.get("step")
-        if step is not None and (step.is_cpu != p.is_cpu or step.dtype is not torch.float32):
-            step = state["step"] = step.to(p.device, torch.float32)
+        for name in optimizer.scalars:
+            x = state.get(name)
+            if x is not None and (x.is_cpu != p.is_cpu or x.dtype is not torch.float32):
+                state[name] = x.to(p.device, torch.float32)
         tensors = [p, g, *[state[name] for name in names]]
         if p.is_complex() or type(p) not in (Tensor, torch.nn.Parameter):
             tensors = [_memory(x) for x in tensors]
-        (together if _fits(tensors) else misfits).append((tensors, step))
+        (together if _fits(tensors) else misfits).append((tensors, state))
 
     def columns(picked: list[Any]) -> Columns:
         p, g, *states = zip(*(tensors for tensors, _ in picked), strict=True)
-        steps = [step for _, step in picked] if optimizer.counts_steps else []
+        steps = [state["step"] for _, state in picked] if optimizer.counts_steps else []
         kept = {name: list(column) for name, column in zip(names, states, strict=True)}
-        return Columns(list(p), list(g), steps, kept, begins)
+        return Columns(list(p), list(g), steps, kept, [state[name] for name in others for _, state in picked], begins)
 
     if together:
         yield columns(together)
-    for tensors, count in misfits:
+    for tensors, state in misfits:
         copies = [x.clone(memory_format=torch.contiguous_format) for x in tensors]
-        yield columns([(copies, count)])
+        yield columns([(copies, state)])
         for i, (x, copy) in enumerate(zip(tensors, copies, strict=True)):
             if i != 1 or (unscales and _writable(x)):  # else the gradient is as it was
                 x.copy_(copy)
@@ -232,6 +239,7 @@ def _launch(
                 N=len(numbers),
                 N_ONCE=n_once,
                 WIDTH=width,
+                SCALAR=bool(columns.scalar),
                 num_warps=1,
             )
         if len(rows):
@@ -260,7 +268,7 @@ def _launch(
 
 def _decay(group: Group, kernel: Kernel) -> str:
     weight_decay = group.get("weight_decay", 0)
-    if not isinstance(weight_decay, Tensor) and weight_decay == 0:
+    if kernel.decays or (not isinstance(weight_decay, Tensor) and weight_decay == 0):
         return "none"
     return "decoupled" if kernel.decoupled else "l2"
 
@@ -286,13 +294,16 @@ def _table(
     device = columns.p[0].device
     sizes = tuple(p.numel() for p in columns.p)
     steps = [x.data_ptr() for x in columns.step] or [0] * len(sizes)
+    scalars = [[x.data_ptr()] for x in columns.scalar] or [[]] * len(sizes)
     addresses = tuple([x.data_ptr() for x in column] for column in pointers)
     programs = [-(-size // library.BLOCK) for size in sizes]
 
     def table() -> Tensor:
         first, rows = 0, []
-        for size, count, step, *where in zip(sizes, programs, steps, *addresses, strict=True):
-            rows.append([size, first, all(address % 16 == 0 for address in where), step, *where])
+        for size, count, step, scalar, *where in zip(
+            sizes, programs, steps, scalars, *addresses, strict=True
+        ):
+            rows.append([size, first, all(address % 16 == 0 for address in where), step, *where, *scalar])
             first += count
         return _upload(rows, torch.int64, device)
 
@@ -301,7 +312,7 @@ def _table(
             torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(programs)), torch.int32, device
         )
 
-    key = (sizes, tuple(steps), *map(tuple, addresses))
+    key = (sizes, tuple(steps), *map(tuple, scalars), *map(tuple, addresses))
     return (
         _remember(cache, device, "tables", key, table),
         _remember(cache, device, "rows", sizes, row_of_program),

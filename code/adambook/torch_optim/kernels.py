@@ -129,7 +129,139 @@ def amsgrad(theta, g, state, numbers, FLAGS: tl.constexpr):
     return theta - step_size * ratio(m, ratio(root(largest), correction) + eps), (m, v, largest)
 
 
-ONCE = {"adagrad": (adagrad_once, 2), "adam": (adam_once, 6), "amsgrad": (adam_once, 6)}
+@triton.jit
+def nadam_once(t, numbers, product):
+    lr, beta1, beta2, eps, psi = numbers
+    mu = beta1 * (1 - 0.5 * tl.exp2(t * psi * -0.058893689053568565))  # log2(0.96)
+    mu_next = beta1 * (1 - 0.5 * tl.exp2((t + 1) * psi * -0.058893689053568565))
+    product = (product.to(tl.float32) * mu.to(tl.float32)).to(tl.float64)  # as it is kept
+    of_g = lr * (1 - mu) / (1 - product)
+    of_m = lr * mu_next / (1 - product * mu_next)
+    return of_g, of_m, 1 - power(beta2, t), 1 - beta1, beta2, 1 - beta2, eps, product
+
+
+@triton.jit
+def nadam(theta, g, state, numbers, FLAGS: tl.constexpr):
+    of_g, of_m, correction, rest1, beta2, rest2, eps = numbers
+    m, v = state
+    m += rest1 * (g - m)
+    v = beta2 * v + rest2 * g * g
+    return theta - ratio(of_g * g + of_m * m, root(ratio(v, correction)) + eps), (m, v)
+
+
+@triton.jit
+def radam_once(t, numbers):
+    lr, beta1, beta2, eps = numbers
+    decay = power(beta2, t)
+    limit = 2 / (1 - beta2) - 1
+    length = limit - 2 * t * decay / (1 - decay)
+    low, high = tl.maximum(length, 5.0), tl.maximum(limit, 5.0)  # no root of a negative number where it is not wanted
+    r = tl.sqrt((low - 4) * (low - 2) * high / ((high - 4) * (high - 2) * low))
+    r = tl.where(length > 5, r * tl.sqrt(1 - decay), 0.0)
+    return lr / (1 - power(beta1, t)), r, 1 - beta1, beta2, 1 - beta2, eps
+
+
+@triton.jit
+def radam(theta, g, state, numbers, FLAGS: tl.constexpr):
+    step_size, r, rest1, beta2, rest2, eps = numbers
+    m, v = state
+    m += rest1 * (g - m)
+    v = beta2 * v + rest2 * g * g
+    step = step_size * m
+    return theta - tl.where(r > 0, ratio(step * r, root(v) + eps), step), (m, v)
+
+
+@triton.jit
+def adamax_once(t, numbers):
+    lr, beta1, beta2, eps = numbers
+    return lr / (1 - power(beta1, t)), 1 - beta1, beta2, eps
+
+
+@triton.jit
+def adamax(theta, g, state, numbers, FLAGS: tl.constexpr):
+    step_size, rest1, beta2, eps = numbers
+    m, u = state
+    m += rest1 * (g - m)
+    u = tl.maximum(beta2 * u, tl.abs(g) + eps, propagate_nan=tl.PropagateNan.ALL)
+    return theta - step_size * ratio(m, u), (m, u)
+
+
+@triton.jit
+def adadelta(theta, g, state, numbers, FLAGS: tl.constexpr):
+    lr, rho, rest, eps = numbers  # rest = 1 - rho
+    v, u = state
+    v = rho * v + rest * g * g
+    step = ratio(root(u + eps), root(v + eps)) * g
+    u = rho * u + rest * step * step
+    return theta - lr * step, (v, u)
+
+
+@triton.jit
+def sign(x):
+    """-1, 0 or 1; NaN for what is not finite."""
+    return tl.where(x > 0, 1.0, tl.where(x < 0, -1.0, 0.0)).to(x.dtype) + (x - x)
+
+
+@triton.jit
+def lion(theta, g, state, numbers, FLAGS: tl.constexpr):
+    lr, rest1, rest2 = numbers  # 1 - beta1, 1 - beta2
+    (m,) = state
+    theta -= lr * sign(m + rest1 * (g - m))
+    return theta, (m + rest2 * (g - m),)
+
+
+@triton.jit
+def adabound_once(t, numbers):
+    lr, beta1, beta2, final_lr, gamma, eps = numbers
+    low = final_lr * (1 - 1 / (gamma * t + 1))
+    high = final_lr * (1 + 1 / (gamma * t))
+    step_size = lr * tl.sqrt(1 - power(beta2, t)) / (1 - power(beta1, t))
+    return step_size, low, high, 1 - beta1, beta2, 1 - beta2, eps
+
+
+@triton.jit
+def adabound(theta, g, state, numbers, FLAGS: tl.constexpr):
+    step_size, low, high, rest1, beta2, rest2, eps = numbers
+    m, v = state
+    m += rest1 * (g - m)
+    v = beta2 * v + rest2 * g * g
+    clipped = tl.maximum(ratio(step_size, root(v) + eps), low, propagate_nan=tl.PropagateNan.ALL)
+    return theta - tl.minimum(clipped, high, propagate_nan=tl.PropagateNan.ALL) * m, (m, v)
+
+
+@triton.jit
+def adan_once(t, numbers):
+    lr, beta1, beta2, beta3, eps, weight_decay = numbers
+    of_m, of_d = lr / (1 - power(beta1, t)), lr * beta2 / (1 - power(beta2, t))
+    correction, shrink = tl.sqrt(1 - power(beta3, t)), 1 + lr * weight_decay
+    later = tl.where(t > 1, 1.0, 0.0)
+    return later, of_m, of_d, correction, shrink, 1 - beta1, beta2, 1 - beta2, beta3, 1 - beta3, eps
+
+
+@triton.jit
+def adan(theta, g, state, numbers, FLAGS: tl.constexpr):
+    later, of_m, of_d, correction, shrink, rest1, beta2, rest2, beta3, rest3, eps = numbers
+    m, d_mean, n, before = state
+    d = (g - before) * later
+    m += rest1 * (g - m)
+    d_mean += rest2 * (d - d_mean)
+    ahead = g + beta2 * d
+    n = beta3 * n + rest3 * ahead * ahead
+    theta -= ratio(of_m * m + of_d * d_mean, ratio(root(n), correction) + eps)
+    return ratio(theta, shrink), (m, d_mean, n, g)
+
+
+# What does not differ within a tensor: the function, and how many numbers it returns (besides one that is kept).
+ONCE = {
+    "adagrad": (adagrad_once, 2),
+    "adam": (adam_once, 6),
+    "amsgrad": (adam_once, 6),
+    "nadam": (nadam_once, 7),
+    "radam": (radam_once, 6),
+    "adamax": (adamax_once, 4),
+    "adabound": (adabound_once, 7),
+    "adan": (adan_once, 11),
+}
 
 
 # The template.
@@ -153,6 +285,7 @@ def advance(
     N: tl.constexpr,
     N_ONCE: tl.constexpr,
     WIDTH: tl.constexpr,
+    SCALAR: tl.constexpr,
 ):
     """Count one step of a tensor, unless gradients overflowed, and compute what its blocks share."""
     row = tl.program_id(0)
@@ -163,14 +296,23 @@ def advance(
     else:
         tl.store(step, t, mask=tl.load(found_inf) == 0)
     if RULE is not None:
-        values = RULE(t.to(tl.float64), scalars(numbers, N, tl.float64))
+        if SCALAR:
+            kept = tl.load(table + row * WIDTH + WIDTH - 1).to(tl.pointer_type(tl.float32))
+            values = RULE(t.to(tl.float64), scalars(numbers, N, tl.float64), tl.load(kept).to(tl.float64))
+            value = values[N_ONCE].to(tl.float32)
+            if found_inf is None:
+                tl.store(kept, value)
+            else:
+                tl.store(kept, value, mask=tl.load(found_inf) == 0)
+        else:
+            values = RULE(t.to(tl.float64), scalars(numbers, N, tl.float64))
         for i in tl.static_range(N_ONCE):
             tl.store(once + row * N_ONCE + i, values[i])
 
 
 @triton.jit
 def update(
-    table,  # int64, a row a tensor: elements, first program, whether aligned, pointers of step, p, g and state
+    table,  # int64, a row a tensor: elements, first program, whether aligned, pointers of step, p, g, state (number)
     rows,  # int32: the row of each program
     decay,  # float64: weight_decay, times lr if decoupled
     numbers,  # float64: the rule's, a row a tensor, or one for all

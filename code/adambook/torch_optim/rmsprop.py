@@ -17,10 +17,13 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     add_l2_foreach,
+    average_squares_,
+    lerp_,
     nonzero,
     plus,
     plus_,
     plus_eps,
+    subtract_foreach_,
     subtract_ratio_,
     subtract_ratio_foreach_,
 )
@@ -87,9 +90,7 @@ class RMSprop(Optimizer):
             "maximize": maximize,
             "differentiable": differentiable,
         }
-        if fused is not None:  # torch's RMSprop has no such option, so its checkpoints have none either
-            defaults["fused"] = fused
-        super().__init__(params, defaults)
+        super().__init__(params, defaults, fused)
 
     def added_later(self) -> dict[str, Any]:
         return {"momentum": 0, "centered": False, "capturable": False}
@@ -105,14 +106,10 @@ class RMSprop(Optimizer):
         if nonzero(weight_decay):
             g = plus(g, weight_decay, theta)
         # v_t = beta v_{t-1} + (1 - beta) g_t^2
-        if isinstance(beta, Tensor):
-            beta = beta.to(v)
-            v.lerp_(g * g, 1 - beta)
-        else:
-            v.mul_(beta).addcmul_(g, g, value=1 - beta)
+        average_squares_(v, beta, g)
         if group["centered"]:
             # n_t = beta n_{t-1} + (1 - beta) g_t,  s_t = v_t - n_t^2
-            n = state["grad_avg"].lerp_(g, 1 - beta)
+            n = lerp_(state["grad_avg"], g, 1 - beta)
             root = v.addcmul(n, n, value=-1).sqrt_()
         else:
             root = v.sqrt()
@@ -146,10 +143,7 @@ class RMSprop(Optimizer):
             b = state["momentum_buffer"]
             torch._foreach_mul_(b, mu)
             torch._foreach_addcdiv_(b, g, denominator)
-            if isinstance(lr, Tensor):
-                torch._foreach_sub_(theta, torch._foreach_mul(b, lr))
-            else:
-                torch._foreach_add_(theta, b, alpha=-lr)
+            subtract_foreach_(theta, lr, b)
         else:
             subtract_ratio_foreach_(theta, lr, g, denominator)
 

@@ -20,6 +20,7 @@ from adambook.torch_optim.base import (
     nonzero,
     plus,
     plus_,
+    subtract_foreach_,
 )
 from adambook.torch_optim.fused import Columns, Kernel
 
@@ -136,10 +137,7 @@ class SGD(Optimizer):
                 torch._foreach_add_(g, b, alpha=mu)
             else:
                 g = list(torch._foreach_add(g, b, alpha=mu))
-        if isinstance(lr, Tensor):
-            torch._foreach_sub_(theta, torch._foreach_mul(g, lr))
-        else:
-            torch._foreach_add_(theta, g, alpha=-lr)
+        subtract_foreach_(theta, lr, g)
 
     def kernel(self, group: Group, begins: bool) -> Kernel:
         lr, mu = group["lr"], group["momentum"]
