@@ -25,7 +25,7 @@ BOOK = ROOT / "book"
 MAX_LINES = 15
 MIN_CHECKED = 3
 MAX_DEFINED = 5
-PARTS = ("practice", "family")  # folders of chapters that have no number
+PARTS = ("practice", "family", "reference")  # folders of chapters that have no number
 
 
 @dataclass(frozen=True)
