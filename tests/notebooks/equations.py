@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from adambook.numpy_optim import newton_schulz
 
 Values = dict[str, Any]
 
@@ -25,6 +26,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     r"\min": np.minimum,
     "sign": np.sign,
     "clip": np.clip,
+    "NS": newton_schulz,
     "rms": lambda x: np.sqrt(np.mean(np.square(x))),
 }
 _INDICES = {"t": "", "t-1": "_before", "t+1": "_after"}

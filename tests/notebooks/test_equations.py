@@ -35,6 +35,7 @@ class Update:
     tags: tuple[tuple[str, str], ...]
     known: dict[str, float]
     options: dict[str, Any] = field(default_factory=dict)
+    shape: tuple[int, ...] = (3,)
 
     def __str__(self) -> str:
         return self.rule.__name__
@@ -89,6 +90,25 @@ UPDATES = (
         {**BETAS, "lambda": 0.3},
         {"betas": (0.8, 0.95), "weight_decay": 0.3},
     ),
+    Update(
+        numpy_optim.Muon,
+        pages("muon", "U.1", "U.2"),
+        {"mu": 0.9, "lambda": 0.3, "A": 3, "B": 2},
+        {"momentum": 0.9, "weight_decay": 0.3},
+        (3, 2),
+    ),
+    Update(
+        numpy_optim.ScheduleFreeSGD,
+        pages("schedule_free", "A.1", "A.2", "A.3"),
+        {"beta": 0.8},
+        {"momentum": 0.8},
+    ),
+    Update(
+        numpy_optim.ScheduleFreeAdamW,
+        (*pages("3_adam", "3.1", "3.2"), *pages("schedule_free", "A.4", "A.2", "A.3")),
+        {**BETAS, "beta": 0.8, "lambda": 0.3},
+        {**ADAM, "weight_decay": 0.3},
+    ),
     Update(SGD, pages("5_adamw", "5.3"), {"lambda'": 0.3}, {"weight_decay": 0.3}),
 )
 # Equations for theta_t that are no update of a class.
@@ -112,14 +132,20 @@ def displayed() -> dict[tuple[str, str], str]:
 BOOK = displayed()
 
 
-def follow(rule: Optimizer, formulas: list[str], known: dict[str, float], start: dict[str, Any]) -> None:
+def follow(
+    rule: Optimizer,
+    formulas: list[str],
+    known: dict[str, float],
+    start: dict[str, Any],
+    shape: tuple[int, ...] = (3,),
+) -> None:
     """Take five steps by the code and by the formulas, from the same random gradients, and compare."""
     rng = np.random.default_rng(0)
-    theta = rng.normal(size=3)
+    theta = rng.normal(size=shape)
     state = rule.init(theta)
     names = {"theta": theta, **state._asdict(), **start}
     for t in range(state.t + 1, state.t + STEPS + 1):
-        gradient = rng.normal(size=3)
+        gradient = rng.normal(size=shape)
         delta, state = rule.update(gradient, state, theta)
         theta = theta + delta
         # What is not known yet was zero at the start, as every accumulator is.
@@ -140,7 +166,7 @@ def _accumulators(formulas: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("update", UPDATES, ids=str)
 def test_displayed_update_is_the_codes(update):
-    follow(update.rule(lr=0.1, **update.options), [BOOK[tag] for tag in update.tags], update.known, {})
+    follow(update.rule(lr=0.1, **update.options), [BOOK[tag] for tag in update.tags], update.known, {}, update.shape)
 
 
 def test_every_displayed_update_is_held():
