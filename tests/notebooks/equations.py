@@ -16,7 +16,9 @@ from adambook.numpy_optim import newton_schulz
 
 Values = dict[str, Any]
 
-_IGNORED = r"\\[,;:!]|\\q?quad|~|\\big[lr]?|\\Big[lr]?|\\bigg[lr]?|\\left|\\right|\s+|&|\\displaystyle|\\nonumber"
+_IGNORED = (
+    r"\\[,;:!]|\\q?quad|~|\\big[lr]?|\\Big[lr]?|\\bigg[lr]?|\\left|\\right|\s+|&|\\displaystyle|\\nonumber"
+)
 _TOKEN = re.compile(
     rf"(?P<ignored>{_IGNORED})|(?P<number>\d+(?:\.\d+)?)|(?P<word>\\[A-Za-z]+|[A-Za-z])|(?P<sign>[-+*/^_(){{}}|,=\[\]'])"
 )
@@ -27,6 +29,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sign": np.sign,
     "clip": np.clip,
     "NS": newton_schulz,
+    "mean": np.mean,
+    "rows": lambda x: np.mean(x, axis=1, keepdims=True),
+    "columns": lambda x: np.mean(x, axis=0, keepdims=True),
     "rms": lambda x: np.sqrt(np.mean(np.square(x))),
 }
 _INDICES = {"t": "", "t-1": "_before", "t+1": "_after"}

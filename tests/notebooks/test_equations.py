@@ -75,6 +75,19 @@ UPDATES = (
         {**BETAS, "lambda": 0.3},
         {**ADAM, "weight_decay": 0.3},
     ),
+    Update(
+        numpy_optim.Adadelta,
+        pages("adadelta_adafactor", "F.1", "F.2"),
+        {"rho": 0.8, "epsilon": 0.01},
+        {"rho": 0.8, "eps": 0.01},
+    ),
+    Update(
+        numpy_optim.Adafactor,
+        pages("adadelta_adafactor", "F.3", "F.4", "F.5"),
+        {"epsilon1": 0.01, "epsilon2": 0.02, "d": 1.0},
+        {"eps": (0.01, 0.02)},
+        (2, 3),
+    ),
     Update(numpy_optim.Adamax, (*pages("3_adam", "3.1"), *pages("nadam_adamax", "X.1", "X.2")), BETAS, ADAM),
     Update(
         numpy_optim.NAdam,
@@ -166,7 +179,13 @@ def _accumulators(formulas: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("update", UPDATES, ids=str)
 def test_displayed_update_is_the_codes(update):
-    follow(update.rule(lr=0.1, **update.options), [BOOK[tag] for tag in update.tags], update.known, {}, update.shape)
+    follow(
+        update.rule(lr=0.1, **update.options),
+        [BOOK[tag] for tag in update.tags],
+        update.known,
+        {},
+        update.shape,
+    )
 
 
 def test_every_displayed_update_is_held():
