@@ -24,7 +24,7 @@ LAYERS = (
     ("data", "tasks"),
     ("train",),
     ("figures",),
-    ("explorers",),
+    ("family", "explorers"),
     ("checks", "cli"),
 )
 HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}

@@ -19,6 +19,8 @@ YEARS = {
 PAGES = {
     "SGD": "orientation", "Momentum": "0_moments", "Nesterov": "0_moments", "Adagrad": "1_adagrad",
     "RMSprop": "2_rmsprop", "Adam": "3_adam", "AMSGrad": "4_amsgrad", "AdamW": "5_adamw",
+    "Adamax": "family/nadam_adamax", "NAdam": "family/nadam_adamax", "RAdam": "family/radam",
+    "Lion": "family/lion", "Muon": "family/muon",
 }  # fmt: skip
 
 

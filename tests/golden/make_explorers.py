@@ -87,6 +87,17 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"first": "AdaGrad", "second": "AdamW", "objective": "saddle", "x0": -0.5, "y0": 0.25},
         {"first": "SGD", "second": "Lion", "scale": 100.0, "shown": 500},
     ],
+    ex.ConventionSwitch: [
+        {},
+        {"convention": "Adam: no correction", "objective": "Rosenbrock's valley", "lr": 0.1, "shown": 100},
+        {"convention": "Adam: ε-hat (Keras)", "eps": 0.1},
+        {"convention": "AMSGrad: maximum of v̂ (Optax)", "objective": "saddle", "shown": 40},
+        {"convention": "AMSGrad: as printed", "objective": "Beale's plateau"},
+        {"convention": "AdamW: decay not times α (paper)"},
+        {"convention": "NAdam: fast schedule (Keras)", "shown": 0},
+        {"convention": "RMSProp: ε inside (Optax)", "eps": 0.01, "shown": 200},
+        {"convention": "AdaGrad: ε inside, from 0.1 (Optax)", "lr": 1.0, "x0": 0.5, "y0": 0.5},
+    ],
     ex.Counterexample: [
         {},
         {"losses": "at random", "C": 101.0, "period": 100, "beta1": 0.9, "beta2": 0.99, "lr": 2.0, "seed": 5},
@@ -148,6 +159,10 @@ def _duel(e: ex.Duel) -> dict[str, Any]:
     return {"rates": e.learning_rates(), "loss": loss}
 
 
+def _switch(e: ex.ConventionSwitch) -> dict[str, Any]:
+    return {"loss": np.concatenate([run.loss[:30] for run in e.trajectories()])}
+
+
 def _counterexample(e: ex.Counterexample) -> dict[str, Any]:
     objective, runs = e.objective(), e.trajectory().values()
     regrets = [objective.average_regret(run.theta)[9::10] for run in runs]
@@ -170,6 +185,7 @@ NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.Microscope: lambda e: e.trajectory()._asdict(),
     ex.Race: _race,
     ex.Duel: _duel,
+    ex.ConventionSwitch: _switch,
     ex.Counterexample: _counterexample,
     ex.DecayMap: _decay_map,
 }

@@ -2,6 +2,7 @@
 
 from .adagrad_squares import AdagradSquares
 from .conditioning import ConditioningExplorer
+from .convention_switch import ConventionSwitch
 from .counterexample import Counterexample
 from .decay_map import DecayMap
 from .duel import Duel
@@ -14,6 +15,7 @@ from .race import Race
 __all__ = [
     "AdagradSquares",
     "ConditioningExplorer",
+    "ConventionSwitch",
     "Counterexample",
     "DecayMap",
     "Duel",

@@ -61,3 +61,23 @@ export const Adan: Rule = (s: State, i: number, g: number, theta: number, h: Hyp
   const u = s.m[i] / (1 - h.beta1 ** s.t) + (h.beta2 * s.v[i]) / (1 - h.beta2 ** s.t), root = sqrt(s.n[i] / (1 - h.beta3 ** s.t)) + h.eps;
   return (-h.lr * (u / root + h.weight_decay * theta)) / (1 + h.lr * h.weight_decay);
 };
+
+/* ---- Other conventions, as in adambook.numpy_optim.conventions --------------------------------------- */
+
+/** Keras, TensorFlow: epsilon beside the raw root. */
+export const AdamEpsHat: Rule = (s, i, g, theta, h) => {
+  moments(s, i, g + h.weight_decay * theta, h);
+  return (((-h.lr * sqrt(1 - h.beta2 ** s.t)) / (1 - h.beta1 ** s.t)) * s.m[i]) / (sqrt(s.v[i]) + h.eps);
+};
+
+export const RMSpropEpsInside: Rule = (s, i, g, theta, h) => {
+  g += h.weight_decay * theta;
+  s.v[i] = h.alpha * s.v[i] + (1 - h.alpha) * g * g;
+  return (-h.lr * g) / sqrt(s.v[i] + h.eps);
+};
+
+export const AdagradEpsInside: Rule = (s, i, g, theta, h) => {
+  g += h.weight_decay * theta;
+  s.v[i] = (s.t === 1 ? h.initial_accumulator_value : s.v[i]) + g * g;
+  return ((-h.lr / (1 + (s.t - 1) * h.lr_decay)) * g) / sqrt(s.v[i] + h.eps);
+};
