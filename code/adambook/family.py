@@ -21,6 +21,8 @@ PAGES = {
     "RMSprop": "2_rmsprop", "Adam": "3_adam", "AMSGrad": "4_amsgrad", "AdamW": "5_adamw",
     "Adamax": "family/nadam_adamax", "NAdam": "family/nadam_adamax", "RAdam": "family/radam",
     "Lion": "family/lion", "Muon": "family/muon",
+    "Adadelta": "family/adadelta_adafactor", "Adafactor": "family/adadelta_adafactor",
+    "ScheduleFreeSGD": "family/schedule_free", "ScheduleFreeAdamW": "family/schedule_free",
 }  # fmt: skip
 
 
