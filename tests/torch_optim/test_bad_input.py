@@ -7,21 +7,28 @@ import pytest
 import torch
 from adambook import numpy_optim, torch_optim
 
-TORCHS = ["SGD", "Adagrad", "RMSprop", "Adam", "AMSGrad", "AdamW", "Adadelta", "Adamax", "NAdam", "RAdam"]
+TORCHS = ["SGD", "Adagrad", "RMSprop", "Adam", "AMSGrad", "AdamW", "Adadelta", "Adamax", "NAdam", "RAdam", "Adafactor"]
 OURS = {  # not in torch.optim, with what their groups begin with besides the paths of `step`
     "Lion": {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0},
     "AdaBound": {
         "lr": 1e-3, "betas": (0.9, 0.999), "final_lr": 0.1, "gamma": 1e-3, "eps": 1e-8, "weight_decay": 0
     },
     "Adan": {"lr": 1e-3, "betas": (0.98, 0.92, 0.99), "eps": 1e-8, "weight_decay": 0},
+    "LAMB": {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-6, "weight_decay": 0},
+    "ScheduleFreeAdamW": {"lr": 2.5e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0},
+    "ScheduleFreeSGD": {"lr": 1.0, "momentum": 0.9, "weight_decay": 0},
+    "SophiaG": {"lr": 1e-4, "betas": (0.965, 0.99), "rho": 0.04, "weight_decay": 0.1},
+    "SophiaH": {"lr": 1e-4, "betas": (0.965, 0.99), "rho": 0.01, "weight_decay": 0.1},
 }  # fmt: skip
 NAMES = [*TORCHS, *OURS]
+WITHOUT_KERNEL = ("Adafactor", "LAMB")
 WITHOUT_FUSED = ("RMSprop", "Adadelta", "Adamax", "NAdam", "RAdam")  # in torch.optim
 NUMBERS = {
     "SGD": ["lr", "momentum", "weight_decay"],
     "Adagrad": ["lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps"],
     "RMSprop": ["lr", "alpha", "eps", "weight_decay", "momentum"],
     "Adadelta": ["lr", "rho", "eps", "weight_decay"],
+    "Adafactor": ["lr", "weight_decay"],
     "NAdam": ["lr", "eps", "weight_decay", "momentum_decay"],
     **{name: ["lr", "eps", "weight_decay"] for name in ("Adam", "AMSGrad", "AdamW", "Adamax", "RAdam")},
     **{name: [key for key in defaults if key != "betas"] for name, defaults in OURS.items()},
@@ -48,7 +55,9 @@ def test_defaults_where_torch_has_none():
     paths = dict.fromkeys(("maximize", "capturable", "differentiable"), False)
     for name, defaults in OURS.items():
         ours = inspect.signature(getattr(torch_optim, name)).parameters
-        expected = {**defaults, **paths, "foreach": None, "fused": None}
+        expected = {**defaults, **paths, "foreach": None}
+        if name not in WITHOUT_KERNEL:
+            expected["fused"] = None
         assert {p.name: p.default for p in ours.values() if p.name != "params"} == expected
         assert list(ours)[: len(defaults) + 1] == ["params", *defaults]
         reference = getattr(numpy_optim, name)()
@@ -101,6 +110,13 @@ def test_bad_betas(name, betas, error, message):
         ("AdaBound", {"gamma": 0}, ValueError, "gamma = 0; allowed: 0 < gamma < 1"),
         ("AdaBound", {"lr": 0.0}, ValueError, "lr = 0 to begin with; allowed: 0 < lr.*warm up with a scheduler"),
         ("Adan", {"betas": (0.9, 0.9)}, TypeError, r"is not a triple .*allowed: \(beta1, beta2, beta3\)"),
+        ("Adafactor", {"eps": 1e-3}, TypeError, r"eps = 0.001 is not a pair; allowed: \(eps1, eps2\)"),
+        ("Adafactor", {"eps": (None, None)}, TypeError, r"eps\[1\] = None is not a number"),
+        ("Adafactor", {"eps": (-1.0, 1.0)}, ValueError, r"eps\[0\] = -1.0 is out of range; allowed: 0 <= "),
+        ("Adafactor", {"beta2_decay": 0.5}, ValueError, "beta2_decay = 0.5 is out of range"),
+        ("Adafactor", {"d": 0.5}, ValueError, "d = 0.5 is out of range; allowed: 1 <= d"),
+        ("ScheduleFreeSGD", {"momentum": 0.0}, ValueError, "momentum = 0; allowed: 0 < momentum"),
+        ("ScheduleFreeAdamW", {"betas": (0.0, 0.9)}, ValueError, r"betas\[0\] = 0; allowed: 0 < betas\[0\]"),
         ("Adam", {"amsgrad": "yes"}, TypeError, "amsgrad = 'yes' is not a bool; allowed: True, False"),
         (
             "Adam",
@@ -122,7 +138,7 @@ def test_bad_options(name, options, error, message):
         make(name, **options)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_KERNEL])
 @pytest.mark.parametrize(
     ("one", "other"), [("foreach", "differentiable"), ("fused", "foreach"), ("fused", "differentiable")]
 )
@@ -228,7 +244,7 @@ def test_a_gradient_of_another_dtype_is_refused():
     assert torch.equal(p, before)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("SGD", "Adagrad")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("SGD", "Adagrad", "Adafactor")])
 @pytest.mark.parametrize("foreach", [False, True])
 def test_capturable_needs_an_accelerator(name, foreach):
     optimizer, params = two_groups(name, 0, capturable=True, foreach=foreach)
@@ -238,7 +254,7 @@ def test_capturable_needs_an_accelerator(name, foreach):
     assert_unchanged(optimizer, params, before)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "Adafactor"])
 def test_differentiable_refuses_a_leaf_before_it_changes_anything(name):
     p = torch.ones(2, requires_grad=True)
     p.grad = torch.ones(2)
@@ -247,6 +263,16 @@ def test_differentiable_refuses_a_leaf_before_it_changes_anything(name):
     with pytest.raises(RuntimeError, match="leaf and requires grad"):
         optimizer.step()
     assert_unchanged(optimizer, [p], before)
+
+
+@pytest.mark.parametrize("name", ["Adafactor", "SophiaH"])
+def test_complex_parameters_are_refused_where_they_mean_nothing(name):
+    with pytest.raises(ValueError, match=rf"{name}: a complex parameter of shape \(2,\); allowed: real ones"):
+        make(name, [torch.ones(2, dtype=torch.complex64)])
+    optimizer = make(name)
+    with pytest.raises(ValueError, match="a complex parameter"):
+        optimizer.add_param_group({"params": [torch.ones(2, dtype=torch.complex64)]})
+    assert len(optimizer.param_groups) == 1
 
 
 def test_a_failing_closure_changes_nothing():

@@ -36,6 +36,9 @@ CASES = [
     ("AdaBound", {"betas": (0.9, 0.99), "gamma": 0.5, "final_lr": 0.01, "weight_decay": 0.02}),
     ("AdaBound", {"betas": (0.9, 0.99), "final_lr": 100.0, "weight_decay": 0.02}),
     ("Adan", {"betas": (0.9, 0.1, 0.99), "eps": 1e-2, "weight_decay": 0.02}),
+    ("SophiaG", {"weight_decay": 0.02}),
+    ("ScheduleFreeAdamW", {"betas": (0.9, 0.99), "eps": 1e-2, "weight_decay": 0.02}),
+    ("ScheduleFreeSGD", {"weight_decay": 0.02, "maximize": True}),
 ]
 IDS = [f"{name}-{'-'.join(options)}" for name, options in CASES]
 each_case = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
@@ -162,10 +165,14 @@ def test_complex_parameters_are_pairs_of_reals(name, options, on_kernels):
 
 
 @pytest.mark.parametrize("t", [1, 10, 1000, 10**7])
-@pytest.mark.parametrize("name", ["Adam", "NAdam", "RAdam", "Adamax", "AdaBound", "Adan"])
+@pytest.mark.parametrize(
+    "name",
+    ["Adam", "NAdam", "RAdam", "Adamax", "AdaBound", "Adan", "SophiaG", "SophiaH", "ScheduleFreeAdamW"],
+)
 def test_bias_corrections_are_those_of_float64(name, t, on_kernels):
     p, copy = torch.ones(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
-    optimizer, oracle = ours(name, [p], fused=True), theirs(name, [copy], foreach=False)
+    options = {"rho": 10.0} if "Sophia" in name else {}  # or else the step is clipped
+    optimizer, oracle = ours(name, [p], fused=True, **options), theirs(name, [copy], foreach=False, **options)
     for q, opt in ((p, optimizer), (copy, oracle)):
         q.grad = torch.ones_like(q)
         opt.step()
@@ -442,7 +449,7 @@ def ptx(rule, pointers, dtype="fp32", flags=(), decay="l2", **given):
         "MAXIMIZE": False,
         "POINTERS": pointers,
         "WIDTH": 4 + pointers,
-        "N": n_once or {"sgd": 1, "momentum": 3, "rmsprop": 5, "adadelta": 4, "lion": 3}[rule],
+        "N": n_once or {"sgd": 1, "momentum": 3, "rmsprop": 5, "adadelta": 4, "lion": 3, "sophia": 4}[rule],
         "STRIDE": n_once,
         "TYPE": types[dtype],
         "COMPUTE": types["fp64" if dtype == "fp64" else "fp32"],
@@ -477,6 +484,9 @@ def no_cache(tmp_path_factory):
         ("lion", 3, (), 0),
         ("adabound", 4, (), 1),
         ("adan", 6, (), 1),
+        ("sophia", 4, (True,), 0),
+        ("schedule_free_sgd", 3, (), 0),
+        ("schedule_free_adamw", 4, (), 1),
     ],
 )
 def test_machine_code_moves_16_bytes_and_rounds_correctly(rule, pointers, flags, roots):
@@ -486,7 +496,7 @@ def test_machine_code_moves_16_bytes_and_rounds_correctly(rule, pointers, flags,
     assert len(re.findall(r"st\.global\.v4\.b32", code)) == 2 * (pointers - 1)
     assert not re.search(r"\.approx|div\.full", code)
     assert bool(re.search(r"sqrt\.rn\.f32", code)) == bool(roots)
-    assert bool(re.search(r"div\.rn\.f32", code)) == (bool(roots) or rule == "adamax")
+    assert bool(re.search(r"div\.rn\.f32", code)) == (bool(roots) or rule in ("adamax", "sophia"))
 
 
 def test_machine_code_of_the_maximum_keeps_nan():

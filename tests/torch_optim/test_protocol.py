@@ -29,6 +29,12 @@ CASES = [
     ("Lion", {"weight_decay": 0.1}),
     ("AdaBound", {"weight_decay": 0.1}),
     ("Adan", {"weight_decay": 0.1}),
+    ("LAMB", {"weight_decay": 0.1}),
+    ("Adafactor", {"weight_decay": 0.1}),
+    ("ScheduleFreeAdamW", {"weight_decay": 0.1}),
+    ("ScheduleFreeSGD", {"lr": 0.1, "weight_decay": 0.1}),
+    ("SophiaG", {}),
+    ("SophiaH", {}),
 ]
 IDS = [f"{name}-{'-'.join(options)}" for name, options in CASES]
 each_case = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
@@ -180,9 +186,15 @@ def test_copies_continue_on_their_own(name, options, how):
     assert_equal(params, other_params)
 
 
-@each_case
 @pytest.mark.parametrize(
-    "dtype", [torch.float16, torch.bfloat16, torch.float64, torch.complex64, torch.complex128], ids=str
+    ("name", "options", "dtype"),
+    [
+        (name, options, dtype)
+        for name, options in CASES
+        for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.complex64, torch.complex128)
+        if getattr(torch_optim, name).takes_complex or not dtype.is_complex
+    ],
+    ids=str,
 )
 def test_checkpoints_keep_dtypes_and_values(name, options, dtype):
     params = [torch.ones(3, 2, dtype=dtype).t().requires_grad_(), torch.ones(2, requires_grad=True)]
@@ -201,7 +213,7 @@ def test_checkpoints_keep_dtypes_and_values(name, options, dtype):
         for key, value in state.items():
             assert value.dtype == (torch.float32 if key in after.scalars else p.dtype)
             assert torch.equal(value, kept["state"][i][key])
-            assert key in after.scalars or value.stride() == p.stride()
+            assert value.shape != p.shape or value.stride() == p.stride()
 
 
 ADAGRAD = (torch.optim.Adagrad, torch_optim.Adagrad)  # has no momentum to cycle
@@ -506,6 +518,8 @@ def test_tensor_lr_is_the_number_it_holds(name, options):
     train(optimizer, params, 0, 3)
     train(ours(name, reference, **{**options, "lr": 0.0625}), reference, 0, 3)
     assert_equal(params, reference)
+    if "ScheduleFree" in name:  # which goes on averaging
+        return
     optimizer.param_groups[0]["lr"].fill_(0.0)
     kept = twin(params)
     train(optimizer, params, 3, 4)
@@ -522,7 +536,7 @@ def test_tensor_betas_are_the_numbers_they_hold():
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [case for case in CASES if case[0] != "AdamW"] + [("AdamW", {"betas": (0.5, 0.5)})],
+    [case for case in CASES if case[0] not in ("AdamW", "Adafactor")] + [("AdamW", {"betas": (0.5, 0.5)})],
     ids=str,
 )
 def test_differentiable_steps_have_the_gradient_of_the_learning_rate(name, options):
@@ -559,6 +573,10 @@ NUMBERS = [
     *(("Lion", {}, key) for key in ("lr", "weight_decay")),
     *(("AdaBound", {"gamma": 0.5}, key) for key in ("lr", "betas", "final_lr", "weight_decay")),
     *(("Adan", {}, key) for key in ("lr", "eps", "weight_decay")),
+    *(("LAMB", {}, key) for key in ("lr", "betas", "eps", "weight_decay")),
+    *(("ScheduleFreeAdamW", {}, key) for key in ("lr", "betas", "eps", "weight_decay")),
+    *(("ScheduleFreeSGD", {}, key) for key in ("lr", "momentum", "weight_decay")),
+    *((name, {}, key) for name in ("SophiaG", "SophiaH") for key in ("lr", "weight_decay")),
     *(("SGD", {"momentum": 0.9}, key) for key in ("lr", "momentum", "dampening", "weight_decay")),
     *(("SGD", {"momentum": 0.9, "nesterov": True}, key) for key in ("lr", "momentum", "weight_decay")),
     *(
@@ -644,7 +662,7 @@ def test_grad_scaler_unscales_and_skips_overflow(name, options):
 
 
 @pytest.mark.parametrize("foreach", [None, True])
-@pytest.mark.parametrize("name", ["SGD", "AMSGrad", "RAdam", "Adan"])
+@pytest.mark.parametrize("name", ["SGD", "AMSGrad", "RAdam", "ScheduleFreeAdamW"])
 def test_compiled_steps_agree(name, foreach):
     options = {"momentum": 0.9} if name == "SGD" else {"weight_decay": 0.1}
     params, reference = parameters(), parameters()

@@ -163,3 +163,45 @@ def test_a_checkpoint_of_nadam_keeps_its_product():
     assert before.dtype == after.dtype == torch.float32 and before == after
     before, after = products[torch.optim.NAdam]
     torch_errs(before != after, "NAdam's mu_product loses digits where a checkpoint is loaded")
+
+
+def test_adafactors_eps_is_each_dtypes_own():
+    """torch takes what None means for the first parameter's dtype for all others, too."""
+    moved = {}
+    for make in (torch_optim.Adafactor, torch.optim.Adafactor):
+        for dtypes in ((torch.float32,), (torch.bfloat16, torch.float32)):
+            params = [torch.ones(3, dtype=dtype) for dtype in dtypes]
+            for p in params:
+                p.grad = torch.tensor([1e-4, 1e-3, 1e-2]).to(p.dtype)
+            make(params).step()
+            moved[make, len(dtypes)] = params[-1]
+    assert torch.equal(moved[torch_optim.Adafactor, 1], moved[torch_optim.Adafactor, 2])
+    reference = [moved[torch.optim.Adafactor, i] for i in (1, 2)]
+    assert torch.equal(moved[torch_optim.Adafactor, 1], reference[0])
+    torch_errs(not torch.equal(*reference), "Adafactor's eps of one parameter's dtype is the others', too")
+
+
+def test_adafactor_takes_a_parameter_without_elements():
+    p = torch.ones(0)
+    p.grad = torch.ones(0)
+    torch_optim.Adafactor([p]).step()
+    try:
+        torch.optim.Adafactor([p]).step()
+    except ZeroDivisionError:
+        errs = True
+    else:
+        errs = False
+    torch_errs(errs, "Adafactor divides by the number of elements, zero")
+
+
+def test_muons_momentum_is_not_scaled_with_the_matrix_made_of_it():
+    """torch divides the momentum itself by its norm, where it is bfloat16 and Nesterov's step is not taken."""
+    kept = {}
+    for make in (torch_optim.Muon, torch.optim.Muon):
+        p = torch.ones(2, 3, dtype=torch.bfloat16)
+        p.grad = torch.full_like(p, 64.0)
+        optimizer = make([p], momentum=0.5, nesterov=False)
+        optimizer.step()
+        kept[make] = optimizer.state[p]["momentum_buffer"]
+    assert torch.equal(kept[torch_optim.Muon], torch.full((2, 3), 32.0, dtype=torch.bfloat16))
+    torch_errs(not torch.equal(kept[torch.optim.Muon], kept[torch_optim.Muon]), "Muon scales its own momentum")

@@ -157,7 +157,7 @@ class Optimizer(torch.optim.Optimizer):
             if key == "betas":
                 _check_betas(group[key], interval, cls.n_betas)
             else:
-                _check_number(key, group[key], interval)
+                check_number(key, group[key], interval)
         for key in SWITCHES:
             if not isinstance(group.get(key), bool | None):
                 raise TypeError(f"{key} = {group[key]!r} is not a bool; allowed: True, False")
@@ -527,7 +527,7 @@ def _pairs(x: Tensor) -> Tensor:
     return torch.view_as_real(x) if x.is_complex() else x
 
 
-def _check_number(name: str, value: object, interval: Interval) -> None:
+def check_number(name: str, value: object, interval: Interval) -> None:
     if isinstance(value, Tensor):
         if value.numel() != 1:
             raise ValueError(
@@ -546,7 +546,7 @@ def _check_betas(betas: object, interval: Interval, count: int) -> None:
         names = ", ".join(f"beta{i + 1}" for i in range(count))
         raise TypeError(f"betas = {betas!r} is not {kind} of numbers; allowed: ({names})")
     for i, beta in enumerate(betas):
-        _check_number(f"betas[{i}]", beta, interval)
+        check_number(f"betas[{i}]", beta, interval)
     if len({isinstance(beta, Tensor) for beta in betas}) > 1:
         raise ValueError(f"betas = {betas!r} has a number and a tensor; allowed: only numbers, or only tensors")
 

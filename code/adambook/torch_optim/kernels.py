@@ -251,6 +251,48 @@ def adan(theta, g, state, numbers, FLAGS: tl.constexpr):
     return ratio(theta, shrink), (m, d_mean, n, g)
 
 
+@triton.jit
+def sophia(theta, g, state, numbers, FLAGS: tl.constexpr):
+    lr, rest, rho, smallest = numbers  # rest = 1 - beta1
+    m, h = state
+    SIGNED: tl.constexpr = FLAGS[0]
+    m += rest * (g - m)
+    curvature = h
+    if SIGNED:
+        curvature = tl.maximum(h, 0.0, propagate_nan=tl.PropagateNan.ALL)
+    length = tl.minimum(ratio(tl.abs(m), rho * curvature + smallest), 1.0, propagate_nan=tl.PropagateNan.ALL)
+    return theta - lr * tl.where(m < 0, -length, length), (m, h)
+
+
+@triton.jit
+def schedule_free_sgd_once(t, numbers):
+    lr, share = numbers
+    return 1 / t, lr * (1 - share * (1 - 1 / t)), lr
+
+
+@triton.jit
+def schedule_free_sgd(theta, g, state, numbers, FLAGS: tl.constexpr):
+    weight, of_y, lr = numbers
+    (z,) = state
+    return theta + weight * (z - theta) - of_y * g, (z - lr * g,)
+
+
+@triton.jit
+def schedule_free_adamw_once(t, numbers):
+    lr, share, beta2, eps, weight_decay = numbers
+    of_y, correction = lr * (1 - share * (1 - 1 / t)), tl.sqrt(1 - power(beta2, t))
+    return 1 / t, of_y, lr, correction, beta2, 1 - beta2, eps, weight_decay
+
+
+@triton.jit
+def schedule_free_adamw(theta, g, state, numbers, FLAGS: tl.constexpr):
+    weight, of_y, lr, correction, beta2, rest2, eps, weight_decay = numbers
+    z, v = state
+    v = beta2 * v + rest2 * g * g
+    u = ratio(g, ratio(root(v), correction) + eps) + weight_decay * theta
+    return theta + weight * (z - theta) - of_y * u, (z - lr * u, v)
+
+
 # What does not differ within a tensor: the function, and how many numbers it returns (besides one that is kept).
 ONCE = {
     "adagrad": (adagrad_once, 2),
@@ -261,6 +303,8 @@ ONCE = {
     "adamax": (adamax_once, 4),
     "adabound": (adabound_once, 7),
     "adan": (adan_once, 11),
+    "schedule_free_sgd": (schedule_free_sgd_once, 3),
+    "schedule_free_adamw": (schedule_free_adamw_once, 8),
 }
 
 
