@@ -95,6 +95,12 @@ UPDATES = (
         {**BETAS, "psi": 0.1},
         {**ADAM, "momentum_decay": 0.1},
     ),
+    Update(
+        numpy_optim.AdaBound,
+        (*pages("3_adam", "3.1"), *pages("adabound", "B.1", "B.2")),
+        {**BETAS, "alpha'": 0.2, "gamma": 0.5},
+        {**ADAM, "final_lr": 0.2, "gamma": 0.5},
+    ),
     Update(numpy_optim.RAdam, (*pages("3_adam", "3.1", "3.2"), *pages("radam", "R.4")), BETAS, ADAM),
     Update(LateRAdam, (*pages("3_adam", "3.1", "3.2"), *pages("radam", "R.1", "R.2", "R.3")), BETAS, ADAM),
     Update(
@@ -121,6 +127,12 @@ UPDATES = (
         (*pages("3_adam", "3.1", "3.2"), *pages("schedule_free", "A.4", "A.2", "A.3")),
         {**BETAS, "beta": 0.8, "lambda": 0.3},
         {**ADAM, "weight_decay": 0.3},
+    ),
+    Update(
+        numpy_optim.SophiaG,
+        pages("sophia", "H.1", "H.2"),
+        {**BETAS, "lambda": 0.3, "rho": 0.1},
+        {"betas": (0.8, 0.95), "rho": 0.1, "weight_decay": 0.3},
     ),
     Update(SGD, pages("5_adamw", "5.3"), {"lambda'": 0.3}, {"weight_decay": 0.3}),
 )
@@ -159,12 +171,16 @@ def follow(
     names = {"theta": theta, **state._asdict(), **start}
     for t in range(state.t + 1, state.t + STEPS + 1):
         gradient = rng.normal(size=shape)
+        estimate = None
+        if isinstance(rule, (numpy_optim.SophiaG, numpy_optim.SophiaH)):
+            estimate = rng.normal(size=shape)
+            state = rule.with_hessian(state, estimate)
         delta, state = rule.update(gradient, state, theta)
         theta = theta + delta
         # What is not known yet was zero at the start, as every accumulator is.
         before = {f"{name}_before": value for name, value in names.items()}
         names = {**dict.fromkeys(_accumulators(formulas), 0.0), **before, **known}
-        names |= {"alpha": 0.1, "g": gradient, "t": t}
+        names |= {"alpha": 0.1, "g": gradient, "h_hat": estimate, "t": t}
         for formula in formulas:
             equations.assign(formula, names)
         np.testing.assert_allclose(names["theta"], theta, rtol=ROUNDING, atol=ROUNDING)
@@ -227,8 +243,8 @@ DOCSTRINGS = {
         [],
     ),
     numpy_optim.LAMB: ({**BETAS, "lambda": 0.3}, {**ADAM, "weight_decay": 0.3}, [Adam]),
-    numpy_optim.SophiaG: ({**BETAS, "lambda": 0.3, "rho": 0.1, "h_hat": 0.0}, SOPHIA, []),
-    numpy_optim.SophiaH: ({**BETAS, "lambda": 0.3, "rho": 0.1, "h_hat": 0.0}, SOPHIA, []),
+    numpy_optim.SophiaG: ({**BETAS, "lambda": 0.3, "rho": 0.1}, SOPHIA, []),
+    numpy_optim.SophiaH: ({**BETAS, "lambda": 0.3, "rho": 0.1}, SOPHIA, []),
     numpy_optim.ScheduleFreeSGD: ({"mu": 0.9}, {}, []),
     numpy_optim.ScheduleFreeAdamW: ({**BETAS, "lambda": 0.3}, {**ADAM, "weight_decay": 0.3}, []),
 }
