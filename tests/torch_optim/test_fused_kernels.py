@@ -501,7 +501,20 @@ def test_machine_code_moves_16_bytes_and_rounds_correctly(rule, pointers, flags,
 
 def test_machine_code_of_the_maximum_keeps_nan():
     # The interpreter keeps it whatever it is told.
-    assert len(re.findall(r"max\.NaN\.f32", ptx("amsgrad", 5))) == 16
+    for rule, pointers, flags, kinds in (
+        ("amsgrad", 5, (), ("max",)),
+        ("adamax", 4, (), ("max",)),
+        ("adabound", 4, (), ("max", "min")),
+        ("sophia", 4, (True,), ("max", "min")),
+    ):
+        code = ptx(rule, pointers, flags=flags)
+        for kind in kinds:  # 8 a thread, and the way for what is ragged
+            assert len(re.findall(rf"{kind}\.NaN\.f32", code)) == 16, rule
+
+
+def test_machine_code_of_lions_sign_keeps_nan():
+    # It adds x - x, 0 or NaN, to the sign.
+    assert len(re.findall(r"sub\.(?:rn\.)?f32\s+%\w+, (%\w+), \1;", ptx("lion", 3))) == 16
 
 
 def test_machine_code_of_other_dtypes_and_of_a_loss_scale():

@@ -69,7 +69,7 @@ class Sophia(Optimizer):
 
     def _average(self, p: Tensor, estimate: Tensor, group: Group) -> None:
         """h_t = beta2 h_{t-1} + (1 - beta2) estimate."""
-        # A step without the parameter's gradient creates all state.
+        # Creates the state where no step has been taken yet.
         self._plan([(p, p, self.state[p])], {**group, "foreach": False})
         h = self.state[p]["hessian"]
         h.copy_(h.to(estimate.dtype).lerp_(estimate, 1 - float(group["betas"][1])))
