@@ -90,7 +90,8 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
     ex.ConventionSwitch: [
         {},
         {"convention": "Adam: no correction", "objective": "Rosenbrock's valley", "lr": 0.1, "shown": 100},
-        {"convention": "Adam: ε-hat (Keras)", "eps": 0.1},
+        {"convention": "Adam: ε-hat (Keras)", "eps": 1e-8},
+        {"convention": "AMSGrad: of web pages", "eps": 1e-8},
         {"convention": "AMSGrad: maximum of v̂ (Optax)", "objective": "saddle", "shown": 40},
         {"convention": "AMSGrad: as printed", "objective": "Beale's plateau"},
         {"convention": "AdamW: decay not times α (paper)"},

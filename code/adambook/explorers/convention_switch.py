@@ -48,10 +48,10 @@ class ConventionSwitch(Explorer):
     module = "convention_switch"
     height = 4.2
 
-    convention = Choice("AMSGrad: of web pages", tuple(CONVENTIONS), "convention")
+    convention = Choice("Adam: ε-hat (Keras)", tuple(CONVENTIONS), "convention")
     objective = Choice("ill-conditioned quadratic", tuple(OBJECTIVES), "objective")
     lr = Slider(0.05, 1e-3, 1.0, 0.05, "step size α", format=".2g", log=True)
-    eps = Slider(1e-8, 1e-10, 10.0, 0.25, "epsilon", format=".0e", log=True)
+    eps = Slider(1e-2, 1e-10, 10.0, 0.25, "epsilon", format=".0e", log=True)
     shown = Steps(STEPS, 0, STEPS, "step t", step=5, play=True, interval=30)
     x0 = Hidden(-1.5, -6.0, 6.0)
     y0 = Hidden(2.0, -6.0, 6.0)
