@@ -22,6 +22,7 @@ PAGES = {
     "Adamax": "family/nadam_adamax", "NAdam": "family/nadam_adamax", "RAdam": "family/radam",
     "Lion": "family/lion", "Muon": "family/muon",
     "Adadelta": "family/adadelta_adafactor", "Adafactor": "family/adadelta_adafactor",
+    "AdaBound": "family/adabound", "SophiaG": "family/sophia", "SophiaH": "family/sophia",
     "ScheduleFreeSGD": "family/schedule_free", "ScheduleFreeAdamW": "family/schedule_free",
 }  # fmt: skip
 

@@ -74,7 +74,7 @@ class Duel(Explorer):
     first = Choice("Adam", tuple(PROSE), "one")
     second = Choice("Lion", tuple(PROSE), "the other")
     objective = Choice("Rosenbrock's valley", tuple(OBJECTIVES), "objective")
-    scale = Slider(1.0, 0.01, 100.0, 0.05, "times best rate", format=".2g", log=True)
+    scale = Slider(1.0, 0.01, 100.0, 0.05, "× best rate", format=".2g", log=True)
     noise = Slider(0.0, 0.0, 1.0, 0.05, "noise")
     shown = Steps(STEPS, 0, STEPS, "step t", step=5, play=True, interval=30)
     x0 = Hidden(-1.5, -6.0, 6.0)
