@@ -15,7 +15,7 @@ import torch
 from adambook import data, tasks, torch_optim
 from adambook.train.__main__ import main
 from adambook.train.log import CsvLog, Row, TensorBoardLog
-from adambook.train.loop import OURS, THEIRS, optimizer_class, schedule
+from adambook.train.loop import OURS, THEIRS, averaged, optimizer_class, schedule
 from adambook.train.settings import Refused, parse
 from adambook.train.tasks import build
 
@@ -290,3 +290,27 @@ def test_a_bar_is_shown_to_the_first_process(monkeypatch):
     monkeypatch.delenv("ADAMBOOK_NO_PROGRESS")
     assert run("digits-mlp --steps 2") == 0
     assert bars == [(range(1, 3), "digits-mlp", 2, 0)]
+
+
+def test_schedule_free_is_tested_at_its_average():
+    """And a test leaves the parameters bit for bit as they were."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch_optim.ScheduleFreeSGD(model.parameters(), lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(torch.randn(4, 3)).square().sum().backward()
+        optimizer.step()
+    were = [p.detach().clone() for p in model.parameters()]
+    optimizer.eval()
+    averages = [p.detach().clone() for p in model.parameters()]
+    optimizer.train()
+    with torch.no_grad():
+        for p, was in zip(model.parameters(), were, strict=True):
+            p.copy_(was)
+    with averaged(model, optimizer):
+        for p, average, was in zip(model.parameters(), averages, were, strict=True):
+            assert torch.equal(p, average) and not torch.equal(p, was)
+    assert all(torch.equal(p, was) for p, was in zip(model.parameters(), were, strict=True))
+    with averaged(model, torch_optim.SGD(model.parameters())):
+        assert all(torch.equal(p, was) for p, was in zip(model.parameters(), were, strict=True))

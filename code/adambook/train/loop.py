@@ -13,8 +13,8 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -31,6 +31,26 @@ from adambook.train.tasks import Task, build
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 DROPOUT = 4  # what a random stream is for, after those of adambook.tasks
+
+
+@contextmanager
+def averaged(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Put an average of the parameters in their place where the optimizer keeps one (Schedule-Free).
+
+    Afterwards the parameters are bit for bit what they were, so that a test changes nothing in a run.
+    """
+    if not hasattr(optimizer, "eval"):
+        yield
+        return
+    were = [p.detach().clone() for p in model.parameters()]
+    optimizer.eval()
+    try:
+        yield
+    finally:
+        optimizer.train()  # type: ignore[attr-defined]
+        with torch.no_grad():
+            for p, was in zip(model.parameters(), were, strict=True):
+                p.copy_(was)
 
 
 def _optimizers(module: Any, *unfit: str) -> list[str]:
@@ -224,7 +244,8 @@ class Run:
     def test(self) -> Tested:
         """Return loss and accuracy on all of the test data; each process looks at its share."""
         self.model.eval()
-        logits, y = self._predict(self.task.test)
+        with averaged(self.model, self.optimizer):
+            logits, y = self._predict(self.task.test)
         loss, right = F.cross_entropy(logits, y, reduction="sum"), (logits.argmax(-1) == y).sum()
         sums = self.processes.sum(torch.stack([loss.double(), right.double()]))
         loss_mean, accuracy = (sums / self.task.test[1].numel()).tolist()
