@@ -28,8 +28,6 @@ from adambook.numpy_optim import (
     conventions,
 )
 
-jax.config.update("jax_enable_x64", True)
-
 LR, STEPS = 0.05, 100
 # Each step rounds some twenty operations to 2^-53, and the problem is contracting.
 ROUNDING = STEPS * 20 * 2.0**-53
@@ -60,6 +58,15 @@ DIFFERENT_IN_OPTAX: dict[str, tuple[Optimizer, Callable[[], Any]]] = {
     "amsgrad": (conventions.AMSGradPaper(LR), lambda: optax.amsgrad(LR)),
     "adamw's default decay": (AdamW(LR), lambda: optax.adamw(LR)),
 }
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """jax computes in float64, for these tests alone."""
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
 
 TARGET = np.array([1.0, -2.0, 0.5])
 SCALES = np.array([1.0, 10.0, 1e-3])
