@@ -56,7 +56,7 @@ class FamilyTree:
     def _item(self, optimizer: type[Optimizer]) -> str:
         name = optimizer.__name__
         shades, shown = palette()[name], html.escape(PROSE_NAMES.get(name, name))
-        style = f'style="color:light-dark({shades["light"]},{shades["dark"]})"'
+        style = f'style="--c:light-dark({shades["light"]},{shades["dark"]});color:var(--c)"'
         label = f'<a class="ab-kin" {style} href="{self.pages[name]}.html">{shown}</a>' if name in self.pages else (
             f'<span class="ab-kin" {style}>{shown}</span>'
         )  # fmt: skip
