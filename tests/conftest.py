@@ -7,6 +7,7 @@ import os
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before numpy and torch are imported: workers share the cores
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # optax and Keras are compared in float64
 os.environ.setdefault("ADAMBOOK_NO_PROGRESS", "1")
 
 from hypothesis import settings

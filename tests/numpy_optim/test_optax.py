@@ -1,16 +1,11 @@
-"""NumPy against optax in float64, where both mean the same; where not, the test says whose convention is ours.
+"""NumPy against optax in float64, where both mean the same; where not, the test says whose convention is ours."""
 
-optax is no dependency of the book: these tests run where it happens to be installed.
-"""
-
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
-
-optax = pytest.importorskip("optax")
-contrib = pytest.importorskip("optax.contrib")
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from adambook.numpy_optim import (  # noqa: E402
+from adambook.numpy_optim import (
     LAMB,
     Adadelta,
     Adamax,
@@ -21,8 +16,9 @@ from adambook.numpy_optim import (  # noqa: E402
     SophiaG,
     SophiaH,
 )
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optax import contrib
 
 STEPS = 100
 # 100 steps, each with about ten roundings of 1e-16 on the way: 1e-13 if none is amplified.
@@ -35,13 +31,6 @@ BETA2 = st.floats(0.5, 0.999)
 DECAY = st.one_of(st.just(0.0), st.floats(1e-3, 0.1))
 SEED = st.integers(0, 999)
 search = settings(deadline=None, max_examples=5)
-
-
-@pytest.fixture(autouse=True)
-def double():
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
 
 
 def compare(ours, theirs, seed, learn=lambda state, grad: state):

@@ -8,8 +8,8 @@ import numpy as np
 
 from adambook._check import Array
 from adambook.descent import Trajectory, descend
-from adambook.explorers.base import Choice, Explorer, Hidden, Slider, Steps, count, short
-from adambook.explorers.race import OBJECTIVES, STEPS
+from adambook.explorers._plane import OBJECTIVES, STEPS, OnThePlane
+from adambook.explorers.base import Choice, Slider, Steps, count, short
 from adambook.figures import color, contour
 from adambook.figures import path as draw_path
 from adambook.numpy_optim import Adagrad, Adam, AdamW, AMSGrad, NAdam, Optimizer, RMSprop, conventions
@@ -42,7 +42,7 @@ CONVENTIONS: dict[str, Convention] = {
 }
 
 
-class ConventionSwitch(Explorer):
+class ConventionSwitch(OnThePlane):
     """The book's rule and another convention of it: two paths on a map, and their distance."""
 
     module = "convention_switch"
@@ -53,26 +53,6 @@ class ConventionSwitch(Explorer):
     lr = Slider(0.05, 1e-3, 1.0, 0.05, "step size α", format=".2g", log=True)
     eps = Slider(1e-2, 1e-10, 10.0, 0.25, "epsilon", format=".0e", log=True)
     shown = Steps(STEPS, 0, STEPS, "step t", step=5, play=True, interval=30)
-    x0 = Hidden(-1.5, -6.0, 6.0)
-    y0 = Hidden(2.0, -6.0, 6.0)
-
-    def __init__(self, **parameters: Any) -> None:
-        parameters = self._start(parameters.get("objective", "ill-conditioned quadratic")) | parameters
-        super().__init__(**parameters)
-        self.observe(self._move, "objective")
-
-    @staticmethod
-    def _start(name: str) -> dict[str, float]:
-        if name not in OBJECTIVES:
-            return {}
-        x, y = OBJECTIVES[name].start
-        return {"x0": round(float(x), 3), "y0": round(float(y), 3)}
-
-    def _move(self, change: Any) -> None:
-        """Another objective has another start; in the page the drawing sees to it."""
-        if not self._from_browser:
-            for name, value in self._start(change.new).items():
-                setattr(self, name, value)
 
     def trajectories(self) -> tuple[Trajectory, Trajectory]:
         """The run of the book's rule and that of the other convention, over all 500 steps."""

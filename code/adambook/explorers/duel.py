@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adambook._check import Array
 from adambook.descent import Trajectory, descend
-from adambook.explorers.base import Choice, Explorer, Hidden, Slider, Steps, count, fixed, short
-from adambook.explorers.race import OBJECTIVES, STEPS, WithNoise, floor, gaps_around
+from adambook.explorers._plane import OBJECTIVES, STEPS, OnThePlane, WithNoise, floor, noise_of
+from adambook.explorers.base import Choice, Hidden, Slider, Steps, count, fixed, short
+from adambook.explorers.race import gaps_around
 from adambook.figures import color, contour, label_lines
 from adambook.figures import path as draw_path
 from adambook.numpy_optim import (
@@ -65,7 +66,7 @@ def build(cls: type[Optimizer], lr: float | Array) -> Optimizer:
     return AdaBound(lr, final_lr=lr / 10) if cls is AdaBound else cls(lr=lr)  # type: ignore[call-arg]
 
 
-class Duel(Explorer):
+class Duel(OnThePlane):
     """Two optimizers on a contour map, with their losses and the lengths of their steps."""
 
     module = "duel"
@@ -77,26 +78,7 @@ class Duel(Explorer):
     scale = Slider(1.0, 0.01, 100.0, 0.05, "× best rate", format=".2g", log=True)
     noise = Slider(0.0, 0.0, 1.0, 0.05, "noise")
     shown = Steps(STEPS, 0, STEPS, "step t", step=5, play=True, interval=30)
-    x0 = Hidden(-1.5, -6.0, 6.0)
-    y0 = Hidden(2.0, -6.0, 6.0)
     seed = Hidden(0, 0, 999, whole=True)
-
-    def __init__(self, **parameters: Any) -> None:
-        if parameters.get("objective") in OBJECTIVES:
-            parameters = self._start(parameters["objective"]) | parameters
-        super().__init__(**parameters)
-        self.observe(self._move, "objective")
-
-    @staticmethod
-    def _start(name: str) -> dict[str, float]:
-        x, y = OBJECTIVES[name].start
-        return {"x0": round(float(x), 3), "y0": round(float(y), 3)}
-
-    def _move(self, change: Any) -> None:
-        """Another objective has another start; in the page the drawing sees to it."""
-        if not self._from_browser:
-            for name, value in self._start(change.new).items():
-                setattr(self, name, value)
 
     def learning_rates(self) -> tuple[float, float]:
         """The learning rates of the two."""
@@ -105,9 +87,8 @@ class Duel(Explorer):
         return one, other
 
     def sigma(self) -> float:
-        """The noise in units of the objective: a share of the gradient's length at the objective's own start."""
-        objective = OBJECTIVES[self.objective]
-        return float(self.noise * np.hypot(*objective.grad(objective.start)))
+        """The noise in units of the objective."""
+        return noise_of(OBJECTIVES[self.objective], self.noise)
 
     def trajectories(self) -> tuple[Trajectory, Trajectory]:
         """The two runs, over all 500 steps."""

@@ -13,36 +13,22 @@ import numpy as np
 
 from adambook._check import Array
 from adambook.descent import Trajectory, descend
-from adambook.explorers._noise import normals
-from adambook.explorers.base import Choice, Explorer, Hidden, Slider, Steps, count, fixed, short
+from adambook.explorers._plane import OBJECTIVES, STEPS, OnThePlane, WithNoise, floor, noise_of
+from adambook.explorers.base import Choice, Hidden, Slider, Steps, count, fixed, short
 from adambook.figures import color, contour, label_lines
 from adambook.figures import path as draw_path
 from adambook.numpy_optim import SGD, Adagrad, Adam, AdamW, AMSGrad, Momentum, Nesterov, Optimizer, RMSprop
-from adambook.objectives import Beale, Himmelblau, Objective, Quadratic, Rastrigin, Rosenbrock, Saddle
+from adambook.objectives import Objective
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STEPS = 500
 RATES = Path(__file__).with_name("race_rates.json")
 GRID = 10.0 ** (np.arange(-16, 5) / 4)
-OBJECTIVES: dict[str, Objective] = {
-    "Rosenbrock's valley": Rosenbrock(),
-    "Beale's plateau": Beale(),
-    "Himmelblau's four minima": Himmelblau(),
-    "saddle": Saddle(),
-    "ill-conditioned quadratic": Quadratic((1.0, 100.0), 0.5),
-    "Rastrigin's dents": Rastrigin(),
-}
 OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Momentum, Nesterov, Adagrad, RMSprop, Adam, AMSGrad, AdamW)
 NAMES = {cls.__name__: cls for cls in OPTIMIZERS}
 PROSE = {"Adagrad": "AdaGrad", "RMSprop": "RMSProp"}
 OWN, SAME = "each its own best", "the same for all"
-
-
-def floor(objective: Objective) -> float:
-    """The value at the lowest minimum."""
-    return float(objective.value(objective.minima).min())
 
 
 def build(cls: type[Optimizer], lr: float | Array, beta1: float, beta2: float) -> Optimizer:
@@ -80,22 +66,7 @@ def gaps_around(optimizer: Optimizer, objective: Objective) -> Array:
     return np.asarray(score.mean(axis=1))
 
 
-class WithNoise(Objective):
-    """An objective whose gradient carries the page's noise."""
-
-    def __init__(self, objective: Objective, sigma: float, seed: int) -> None:
-        self.objective = objective
-        self.minima, self.start, self.window = objective.minima, objective.start, objective.window
-        self.noise = sigma * normals(seed, 2 * STEPS).reshape(STEPS, 2)
-
-    def _value(self, theta: Array, t: int) -> Array:
-        return self.objective.value(theta, t)
-
-    def _grad(self, theta: Array, t: int) -> Array:
-        return np.asarray(self.objective.grad(theta, t) + self.noise[t - 1])
-
-
-class Race(Explorer):
+class Race(OnThePlane):
     """Paths of the eight optimizers on a contour map, on the surface and as loss curves."""
 
     module = "race"
@@ -109,8 +80,6 @@ class Race(Explorer):
     beta2 = Slider(0.999, 0.9, 0.9995, 0.0005, "decay β₂", format=".4f")
     noise = Slider(0.0, 0.0, 1.0, 0.05, "noise")
     shown = Steps(STEPS, 0, STEPS, "step t", step=5, play=True, interval=30)
-    x0 = Hidden(-1.5, -6.0, 6.0)
-    y0 = Hidden(2.0, -6.0, 6.0)
     yaw = Hidden(-0.6, -3.2, 3.2)
     pitch = Hidden(0.75, 0.1, 1.5)
     seed = Hidden(0, 0, 999, whole=True)
@@ -118,21 +87,7 @@ class Race(Explorer):
     def __init__(self, **parameters: Any) -> None:
         if "lr" in parameters:  # who names a rate wants it used
             parameters.setdefault("rates", SAME)
-        if parameters.get("objective") in OBJECTIVES:
-            parameters = self._start(parameters["objective"]) | parameters
         super().__init__(**parameters)
-        self.observe(self._move, "objective")
-
-    @staticmethod
-    def _start(name: str) -> dict[str, float]:
-        x, y = OBJECTIVES[name].start
-        return {"x0": round(float(x), 3), "y0": round(float(y), 3)}
-
-    def _move(self, change: Any) -> None:
-        """Another objective has another start; in the page the drawing sees to it."""
-        if not self._from_browser:
-            for name, value in self._start(change.new).items():
-                setattr(self, name, value)
 
     def learning_rates(self) -> dict[str, float]:
         """The learning rate of every optimizer."""
@@ -151,9 +106,8 @@ class Race(Explorer):
         }
 
     def sigma(self) -> float:
-        """The noise in units of the objective: a share of the gradient's length at the objective's own start."""
-        objective = OBJECTIVES[self.objective]
-        return float(self.noise * np.hypot(*objective.grad(objective.start)))
+        """The noise in units of the objective."""
+        return noise_of(OBJECTIVES[self.objective], self.noise)
 
     def trajectory(self) -> dict[str, Trajectory]:
         """The run of every optimizer over all 500 steps."""

@@ -18,6 +18,7 @@ from adambook.torch_optim.base import (
     State,
     add_l2_foreach,
     average_squares_,
+    average_squares_foreach_,
     lerp_,
     nonzero,
     plus,
@@ -138,8 +139,7 @@ class AdaBound(Optimizer):
         if group["weight_decay"] != 0:
             g = add_l2_foreach(g, theta, group)
         torch._foreach_lerp_(m, g, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, g, g, value=1 - beta2)
+        average_squares_foreach_(v, beta2, g)
         del g  # frees it, where it is a copy
         step_sizes, low, high = map(list, zip(*(self._bounds(s, group) for s in t), strict=True))
         clipped = list(torch._foreach_sqrt(v))

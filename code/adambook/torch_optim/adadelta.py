@@ -17,6 +17,7 @@ from adambook.torch_optim.base import (
     State,
     add_l2_foreach,
     average_squares_,
+    average_squares_foreach_,
     nonzero,
     plus,
     plus_,
@@ -102,8 +103,7 @@ class Adadelta(Optimizer):
         v, u = state["square_avg"], state["acc_delta"]
         if group["weight_decay"] != 0:
             g = add_l2_foreach(g, theta, group)
-        torch._foreach_mul_(v, rho)
-        torch._foreach_addcmul_(v, g, g, value=1 - rho)
+        average_squares_foreach_(v, rho, g)
         roots = list(torch._foreach_add(v, eps))
         torch._foreach_sqrt_(roots)
         s = list(torch._foreach_add(u, eps))
@@ -111,8 +111,7 @@ class Adadelta(Optimizer):
         torch._foreach_div_(s, roots)
         torch._foreach_mul_(s, g)
         del g, roots  # frees them before the step
-        torch._foreach_mul_(u, rho)
-        torch._foreach_addcmul_(u, s, s, value=1 - rho)
+        average_squares_foreach_(u, rho, s)
         subtract_foreach_(theta, group["lr"], s)
 
     def kernel(self, group: Group, begins: bool) -> Kernel:

@@ -17,12 +17,13 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     average_squares_,
+    average_squares_foreach_,
     lerp_,
     nonzero,
     plus,
     plus_eps,
     subtract_ratio_,
-    subtract_ratio_foreach_,
+    subtract_ratios_foreach_,
 )
 from adambook.torch_optim.fused import Kernel
 
@@ -118,21 +119,13 @@ class Adan(Optimizer):
         torch._foreach_lerp_(v, d, 1 - beta2)
         ahead = list(torch._foreach_add(g, d, alpha=beta2))
         del d, g  # frees them, where g is a copy
-        torch._foreach_mul_(n, beta3)
-        torch._foreach_addcmul_(n, ahead, ahead, value=1 - beta3)
+        average_squares_foreach_(n, beta3, ahead)
         del ahead
         denominator = list(torch._foreach_sqrt(n))
         torch._foreach_div_(denominator, [(1 - beta3**s) ** 0.5 for s in t])
         torch._foreach_add_(denominator, group["eps"])
         of_m, of_v = [lr / (1 - beta1**s) for s in t], [lr * beta2 / (1 - beta2**s) for s in t]
-        if isinstance(of_m[0], Tensor):
-            sums = list(torch._foreach_mul(m, of_m))
-            torch._foreach_add_(sums, torch._foreach_mul(v, of_v))
-            torch._foreach_div_(sums, denominator)
-            torch._foreach_sub_(theta, sums)
-        else:
-            subtract_ratio_foreach_(theta, of_m, m, denominator)
-            subtract_ratio_foreach_(theta, of_v, v, denominator)
+        subtract_ratios_foreach_(theta, (of_m, m), (of_v, v), denominator)
         if weight_decay != 0:
             torch._foreach_div_(theta, 1 + lr * weight_decay)
 

@@ -478,7 +478,10 @@ def subtract_foreach_(theta: list[Tensor], lr: Any, x: list[Tensor]) -> None:
 def subtract_ratio_foreach_(
     theta: list[Tensor], step_size: Any, numerator: list[Tensor], denominator: list[Tensor]
 ) -> None:
-    """The same for lists, with one step size or a list of them; overwrites the denominator."""
+    """theta <- theta - step_size * numerator / denominator for lists, with one step size or a list of them.
+
+    Overwrites the denominator where ``step_size`` is recorded.
+    """
     first = step_size[0] if isinstance(step_size, list) else step_size
     if isinstance(first, Tensor):
         torch._foreach_div_(denominator, torch._foreach_neg(step_size) if first is not step_size else -first)
@@ -487,6 +490,39 @@ def subtract_ratio_foreach_(
         torch._foreach_addcdiv_(theta, numerator, denominator, [-s for s in step_size])
     else:
         torch._foreach_addcdiv_(theta, numerator, denominator, value=-step_size)
+
+
+def average_squares_foreach_(v: list[Tensor], beta: float, x: list[Tensor]) -> None:
+    """v <- beta v + (1 - beta) x^2 for lists."""
+    torch._foreach_mul_(v, beta)
+    torch._foreach_addcmul_(v, x, x, value=1 - beta)
+
+
+def subtract_ratios_foreach_(
+    theta: list[Tensor],
+    first: tuple[list[Any], list[Tensor]],
+    second: tuple[list[Any], list[Tensor]],
+    denominator: list[Tensor],
+) -> None:
+    """theta <- theta - (a x + b y) / denominator for two pairs (a, x), (b, y); overwrites the denominator last."""
+    if isinstance(first[0][0], Tensor):
+        sums = list(torch._foreach_mul(first[1], first[0]))
+        torch._foreach_add_(sums, torch._foreach_mul(second[1], second[0]))
+        torch._foreach_div_(sums, denominator)
+        torch._foreach_sub_(theta, sums)
+    else:
+        for step_sizes, numerator in (first, second):
+            subtract_ratio_foreach_(theta, step_sizes, numerator, denominator)
+
+
+def decayed_foreach(theta: list[Tensor], g: list[Tensor], group: Group) -> list[Tensor]:
+    """Return g with L2 added, or, with ``decoupled_weight_decay``, take the decay off theta and return g as it is."""
+    if group["weight_decay"] == 0:
+        return g
+    if not group["decoupled_weight_decay"]:
+        return add_l2_foreach(g, theta, group)
+    torch._foreach_mul_(theta, 1 - group["lr"] * group["weight_decay"])
+    return g
 
 
 def add_l2_foreach(g: list[Tensor], theta: list[Tensor], group: Group) -> list[Tensor]:

@@ -17,6 +17,7 @@ from adambook.torch_optim.base import (
     Optimizer,
     State,
     average_squares_,
+    average_squares_foreach_,
     lerp_,
     nonzero,
     plus,
@@ -95,8 +96,7 @@ class LAMB(Optimizer):
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         m, v = state["exp_avg"], state["exp_avg_sq"]
         torch._foreach_lerp_(m, g, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, g, g, value=1 - beta2)
+        average_squares_foreach_(v, beta2, g)
         denominator = list(torch._foreach_sqrt(v))
         torch._foreach_div_(denominator, [(1 - beta2**s) ** 0.5 for s in t])
         torch._foreach_add_(denominator, group["eps"])

@@ -16,14 +16,15 @@ from adambook.torch_optim.base import (
     Lists,
     Optimizer,
     State,
-    add_l2_foreach,
     average_squares_,
+    average_squares_foreach_,
+    decayed_foreach,
     lerp_,
     nonzero,
     plus,
     plus_eps,
     subtract_ratio_,
-    subtract_ratio_foreach_,
+    subtract_ratios_foreach_,
 )
 from adambook.torch_optim.fused import Kernel
 
@@ -126,34 +127,22 @@ class NAdam(Optimizer):
     def update_foreach(
         self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
     ) -> None:
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        lr, (beta1, beta2) = group["lr"], group["betas"]
         m, v, p = state["exp_avg"], state["exp_avg_sq"], state["mu_product"]
-        if weight_decay != 0:
-            if group["decoupled_weight_decay"]:
-                torch._foreach_mul_(theta, 1 - lr * weight_decay)
-            else:
-                g = add_l2_foreach(g, theta, group)
+        g = decayed_foreach(theta, g, group)
         momenta = [_momenta(s, group) for s in t]
         products: list[Any] = [product.mul_(mu) for product, (mu, _) in zip(p, momenta, strict=True)]
         if not isinstance(t[0], Tensor):
             products = [product.item() for product in products]
         torch._foreach_lerp_(m, g, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, g, g, value=1 - beta2)
+        average_squares_foreach_(v, beta2, g)
         denominator = list(torch._foreach_div(v, [1 - beta2**s for s in t]))
         torch._foreach_sqrt_(denominator)
         torch._foreach_add_(denominator, group["eps"])
         pairs = list(zip(momenta, products, strict=True))
         of_g = [lr * (1 - mu) / (1 - product) for (mu, _), product in pairs]
         of_m = [lr * mu_next / (1 - product * mu_next) for (_, mu_next), product in pairs]
-        if isinstance(t[0], Tensor):
-            sums = list(torch._foreach_mul(g, of_g))
-            torch._foreach_add_(sums, torch._foreach_mul(m, of_m))
-            torch._foreach_div_(sums, denominator)
-            torch._foreach_sub_(theta, sums)
-        else:
-            subtract_ratio_foreach_(theta, of_g, g, denominator)
-            subtract_ratio_foreach_(theta, of_m, m, denominator)
+        subtract_ratios_foreach_(theta, (of_g, g), (of_m, m), denominator)
 
     def kernel(self, group: Group, begins: bool) -> Kernel:
         numbers = (group["lr"], *group["betas"], group["eps"], group["momentum_decay"])

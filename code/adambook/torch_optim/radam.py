@@ -16,8 +16,9 @@ from adambook.torch_optim.base import (
     Lists,
     Optimizer,
     State,
-    add_l2_foreach,
     average_squares_,
+    average_squares_foreach_,
+    decayed_foreach,
     lerp_,
     nonzero,
     plus,
@@ -112,16 +113,11 @@ class RAdam(Optimizer):
     def update_foreach(
         self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
     ) -> None:
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
+        lr, (beta1, beta2) = group["lr"], group["betas"]
         m, v = state["exp_avg"], state["exp_avg_sq"]
-        if weight_decay != 0:
-            if group["decoupled_weight_decay"]:
-                torch._foreach_mul_(theta, 1 - lr * weight_decay)
-            else:
-                g = add_l2_foreach(g, theta, group)
+        g = decayed_foreach(theta, g, group)
         torch._foreach_lerp_(m, g, 1 - beta1)
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, g, g, value=1 - beta2)
+        average_squares_foreach_(v, beta2, g)
         del g  # frees it, where it is a copy
         steps = list(torch._foreach_div(m, [1 - beta1**s for s in t]))
         torch._foreach_mul_(steps, lr)

@@ -18,6 +18,7 @@ from adambook.torch_optim.base import (
     State,
     add_l2_foreach,
     average_squares_,
+    average_squares_foreach_,
     lerp_,
     nonzero,
     plus,
@@ -129,8 +130,7 @@ class RMSprop(Optimizer):
         v = state["square_avg"]
         if group["weight_decay"] != 0:
             g = add_l2_foreach(g, theta, group)
-        torch._foreach_mul_(v, beta)
-        torch._foreach_addcmul_(v, g, g, value=1 - beta)
+        average_squares_foreach_(v, beta, g)
         if group["centered"]:
             n = state["grad_avg"]
             torch._foreach_lerp_(n, g, 1 - beta)

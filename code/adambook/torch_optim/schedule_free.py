@@ -19,6 +19,7 @@ from adambook.torch_optim.base import (
     State,
     add_l2_foreach,
     average_squares_,
+    average_squares_foreach_,
     lerp_,
     nonzero,
     plus,
@@ -218,8 +219,7 @@ class ScheduleFreeAdamW(ScheduleFree):
         self, theta: list[Tensor], g: list[Tensor], t: list[Any], state: Lists, group: Group
     ) -> None:
         (beta1, beta2), v = group["betas"], state["exp_avg_sq"]
-        torch._foreach_mul_(v, beta2)
-        torch._foreach_addcmul_(v, g, g, value=1 - beta2)
+        average_squares_foreach_(v, beta2, g)
         denominator = list(torch._foreach_sqrt(v))
         torch._foreach_div_(denominator, [(1 - beta2**s) ** 0.5 for s in t])
         torch._foreach_add_(denominator, group["eps"])

@@ -1,15 +1,13 @@
 import { NAdam as nadam } from "../../../adambook/palette.json";
 import { AdagradEpsInside, AdamEpsHat, NAdam, RMSpropEpsInside } from "../lib/family";
-import { count, fixed, short } from "../lib/format";
-import { beale, himmelblau, type Objective, quadratic, rastrigin, rosenbrock, saddle } from "../lib/objectives";
+import { count, short } from "../lib/format";
 import { Adagrad, Adam, AdamUncorrected, AdamW, AdamWPaper, AMSGrad, AMSGradCorrectedMax, AMSGradHatOverMax, AMSGradPaper, descend, type Hyper, hyper, RMSprop, type Rule, type Trajectory } from "../lib/optimizers";
-import { map, thin } from "../lib/plane";
-import { type Box, clip, dot, el, type Interval, label, line, type Name, panel, rule, type Stage, widget } from "../lib/svg";
+import { ground, OBJECTIVES, STEPS } from "../lib/ground";
+import { thin } from "../lib/plane";
+import { type Box, clip, dot, label, line, type Name, panel, rule, type Stage, widget } from "../lib/svg";
 
 export interface Values { convention: number; objective: number; lr: number; eps: number; shown: number; x0: number; y0: number; }
 
-export const STEPS = 500;
-export const OBJECTIVES: Objective[] = [rosenbrock, beale, himmelblau, saddle, quadratic([1, 100], 0.5), rastrigin];
 /** The book's rule, the other convention, and what each has of its own, in the order of the menu. */
 export const CONVENTIONS: [Name, Rule, Rule, Partial<Hyper>?, Partial<Hyper>?][] = [
   ["Adam", Adam, AdamUncorrected], ["Adam", Adam, AdamEpsHat], ["AMSGrad", AMSGrad, AMSGradCorrectedMax],
@@ -34,35 +32,23 @@ export function summary({ lr, eps, shown }: Values, gap: number[]): string {
     `${most >= 1e-12 ? `; farthest, ${short(most, 2)}, at step ${seen.indexOf(most)}` : ""}.`;
 }
 
-const round = (value: number, [low, high]: Interval) => Math.round(100 * Math.max(low, Math.min(high, value))) / 100;
-const before = new WeakMap<Stage<Values>, number>();
 const HEIGHT = 330, LOW = 230;
 const isNarrow = (width: number) => width < 560;
 
 function draw(stage: Stage<Values>, values: Values): string {
-  const { convention, objective, shown, x0, y0 } = values, { width } = stage, f = OBJECTIVES[objective], [[west, east], [south, north]] = f.window;
-  // Another objective brings its own start.
-  if ((before.get(stage) ?? objective) !== objective) stage.set({ x0: Math.round(1000 * f.start[0]) / 1000, y0: Math.round(1000 * f.start[1]) / 1000 });
-  before.set(stage, objective);
+  const { convention, objective, shown } = values, { width } = stage, f = OBJECTIVES[objective], [[west, east], [south, north]] = f.window;
   const runs = both(values), gap = distance(runs), [name] = CONVENTIONS[convention], narrow = isNarrow(width), left = narrow ? width : Math.round(0.55 * width);
-  const plane = panel({ x: 0, y: 0, width: left, height: HEIGHT }, { domain: f.window[0] }, { domain: f.window[1] }, { left: 36, right: 8, top: 8, bottom: 24 });
+  const { plane, marks } = ground(stage, values, { x: 0, y: 0, width: left, height: HEIGHT });
   const side: Box = narrow ? { x: 0, y: HEIGHT + 8, width, height: LOW } : { x: left + 16, y: 0, width: width - left - 16, height: HEIGHT };
   const size = (t: number) => Math.max(1e-12, gap[t]), high = Math.max(1e-9, ...gap);
   const far = panel(side, { domain: [0, STEPS], label: "step t" }, { domain: [1e-12, 3 * high], log: true, label: "distance of the two" }, { left: 44, right: 12 });
   const path = ({ theta, steps }: Trajectory, style: string) => line(thin(Math.min(shown, steps) + 1, (t) => [plane.x(theta[2 * t]), plane.y(theta[2 * t + 1])]), name, style);
   const ends = runs.map(({ theta, steps }) => 2 * Math.min(shown, steps) && theta.subarray(2 * Math.min(shown, steps))).filter((p): p is Float64Array => !!p && p[0] > west && p[0] < east && p[1] > south && p[1] < north);
   stage.show(
-    el("g", { class: "ab-map" }, plane.axes, clip(plane.box, map(f, plane))),
-    ...f.minima.map((p) => el("text", { class: "ab-star", x: plane.x(p[0]), y: plane.y(p[1]) + 6, "text-anchor": "middle" }, "★")),
+    ...marks,
     clip(plane.box, path(runs[0], ""), path(runs[1], "ab-dash")), ...ends.map((p) => dot(plane.x(p[0]), plane.y(p[1]), name)),
     label(plane.box.x + 10, plane.box.y + plane.box.height - 28, "solid: the book's rule", name), label(plane.box.x + 10, plane.box.y + plane.box.height - 10, "dashed: the other", name),
     far.axes, clip(far.box, line(thin(Math.min(shown + 1, gap.length), (t) => [far.x(t), far.y(size(t))]), name)), rule(far, "x", shown, undefined, "ab-dash ab-faint"));
-  const begin = (x: number, y: number) => stage.set({ x0: round(x, f.window[0]), y0: round(y, f.window[1]) });
-  stage.handle("start", {
-    label: "start", text: `start at ${fixed(x0)}, ${fixed(y0)}`, at: [plane.x(x0), plane.y(y0)], value: x0, range: f.window[0],
-    drag: (px, py) => begin(plane.x.invert(px), plane.y.invert(py)),
-    nudge: (dx, dy) => begin(x0 + (dx * (east - west)) / 100, y0 + (dy * (north - south)) / 100),
-  });
   return summary(values, gap);
 }
 

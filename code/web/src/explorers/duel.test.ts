@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rates } from "../../../adambook/explorers/duel_rates.json";
 import { close, golden } from "../lib/golden";
-import { duel, OBJECTIVES, RULES, STEPS, summary, type Values } from "./duel";
+import { OBJECTIVES, STEPS } from "../lib/ground";
+import { duel, RULES, summary, type Values } from "./duel";
 
 for (const { values, summary: text, numbers } of golden.Duel) test(`as in Python: ${JSON.stringify(values)}`, () => {
   const runners = duel(values as Values);

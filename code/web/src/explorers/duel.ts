@@ -2,15 +2,13 @@ import { rates } from "../../../adambook/explorers/duel_rates.json";
 import { AdaBound as bound, Adadelta as delta, Adamax as largest, Adan as adan, Lion as lion, NAdam as nadam, RAdam as radam } from "../../../adambook/palette.json";
 import { AdaBound, Adadelta, Adamax, Adan, Lion, NAdam, RAdam } from "../lib/family";
 import { count, fixed, short } from "../lib/format";
-import { beale, himmelblau, type Objective, quadratic, rastrigin, rosenbrock, saddle } from "../lib/objectives";
 import { Adagrad, Adam, AdamW, AMSGrad, descend, type Hyper, hyper, Momentum, Nesterov, RMSprop, type Rule, SGD, type Trajectory } from "../lib/optimizers";
-import { floorOf, map, names, noisy, sigma, thin } from "../lib/plane";
-import { type Box, clip, dot, el, type Interval, label, line, type Name, panel, rule, spread, type Stage, widget } from "../lib/svg";
+import { ground, OBJECTIVES, STEPS } from "../lib/ground";
+import { floorOf, names, noisy, sigma, thin } from "../lib/plane";
+import { type Box, clip, dot, label, line, type Name, panel, rule, spread, type Stage, widget } from "../lib/svg";
 
 export interface Values { first: number; second: number; objective: number; scale: number; noise: number; shown: number; x0: number; y0: number; seed: number; }
 
-export const STEPS = 500;
-export const OBJECTIVES: Objective[] = [rosenbrock, beale, himmelblau, saddle, quadratic([1, 100], 0.5), rastrigin];
 export const RULES: [Name, Rule, string?, Partial<Hyper>?][] = [
   ["SGD", SGD], ["Momentum", Momentum], ["Nesterov", Nesterov], ["Adagrad", Adagrad, "AdaGrad", { eps: 1e-10 }],
   ["RMSprop", RMSprop, "RMSProp"], ["Adam", Adam], ["AMSGrad", AMSGrad], ["AdamW", AdamW, "AdamW", { weight_decay: 0.01 }],
@@ -36,8 +34,6 @@ export function summary({ objective, shown, noise, x0, y0 }: Values, runners: Ru
   return `From (${fixed(x0)}, ${fixed(y0)}), after ${count(shown, "step")}${noise ? `, with noise of σ = ${short(sigma(f, noise), 2)} in every gradient` : ""}: ${parts.join("; ")}.`;
 }
 
-const round = (value: number, [low, high]: Interval) => Math.round(100 * Math.max(low, Math.min(high, value))) / 100;
-const before = new WeakMap<Stage<Values>, number>();
 const HEIGHT = 400, HALF = 195;
 const isNarrow = (width: number) => width < 560;
 /** The map beside the two curves, or on a phone above them. */
@@ -48,12 +44,9 @@ function layout(width: number): Box[] {
 }
 
 function draw(stage: Stage<Values>, values: Values): string {
-  const { objective, shown, x0, y0 } = values, f = OBJECTIVES[objective], floor = floorOf(f), [[west, east], [south, north]] = f.window;
-  // Another objective brings its own start.
-  if ((before.get(stage) ?? objective) !== objective) stage.set({ x0: Math.round(1000 * f.start[0]) / 1000, y0: Math.round(1000 * f.start[1]) / 1000 });
-  before.set(stage, objective);
+  const { objective, shown } = values, f = OBJECTIVES[objective], floor = floorOf(f), [[west, east], [south, north]] = f.window;
   const runners = duel(values), [plan, upper, lower] = layout(stage.width);
-  const plane = panel(plan, { domain: f.window[0] }, { domain: f.window[1] }, { left: 36, right: 8, top: 8, bottom: 24 });
+  const { plane, marks } = ground(stage, values, plan);
   const lines = (at: (run: Trajectory, t: number) => number[], from = 0) => runners.map(({ name, run }) => line(thin(Math.min(shown, run.steps) + 1 - from, (t) => at(run, t + from)), name, "ab-fine"));
   const ends = runners.map((runner) => ({ runner, t: Math.min(shown, runner.run.steps) })).map(({ runner, t }) => ({ runner, x: runner.run.theta[2 * t], y: runner.run.theta[2 * t + 1] }))
     .filter(({ x, y }) => x >= west && x <= east && y >= south && y <= north).map(({ runner, x, y }) => ({ runner, x: plane.x(x), y: plane.y(y) }));
@@ -73,18 +66,10 @@ function draw(stage: Stage<Values>, values: Values): string {
       ...runners.map(({ name, prose }, i) => label(p.x(shown) + 8, heights[i] + 4, prose, name))];
   };
   stage.show(
-    el("g", { class: "ab-map" }, plane.axes, clip(plane.box, map(f, plane))),
-    ...f.minima.map((p) => el("text", { class: "ab-star", x: plane.x(p[0]), y: plane.y(p[1]) + 6, "text-anchor": "middle" }, "★")),
+    ...marks,
     clip(plane.box, ...lines(({ theta }, t) => [plane.x(theta[2 * t]), plane.y(theta[2 * t + 1])])),
     ...ends.map(({ x, y, runner }) => dot(x, y, runner.name)), ...names(ends, f.minima.map(([x, y]) => [plane.x(x), plane.y(y)]), plane.box),
     ...over(upper, "f above its minimum", gap, 0), ...over(lower, "length of the step", length, 1));
-
-  const begin = (x: number, y: number) => stage.set({ x0: round(x, f.window[0]), y0: round(y, f.window[1]) });
-  stage.handle("start", {
-    label: "start", text: `start at ${fixed(x0)}, ${fixed(y0)}`, at: [plane.x(x0), plane.y(y0)], value: x0, range: f.window[0],
-    drag: (px, py) => begin(plane.x.invert(px), plane.y.invert(py)),
-    nudge: (dx, dy) => begin(x0 + (dx * (east - west)) / 100, y0 + (dy * (north - south)) / 100),
-  });
   return summary(values, runners);
 }
 
