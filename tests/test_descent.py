@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from adambook.descent import descend
-from adambook.numpy_optim import SGD, Adam, AdamW, AMSGrad, Momentum
+from adambook.numpy_optim import SGD, Adam, AdamW, AMSGrad, Momentum, ScheduleFreeSGD
 from adambook.objectives import Noisy, Quadratic, ReddiOnline, Rosenbrock
 
 QUADRATIC = Quadratic((1, 10))
@@ -120,6 +120,19 @@ def test_float32_stays_float32():
 def test_no_steps_is_the_start():
     run = descend(Adam(), Rosenbrock(), steps=0)
     assert len(run.theta) == len(run.loss) == 1 and run.state is None
+
+
+@pytest.mark.parametrize("record", ["all", "loss", "last"])
+def test_schedule_free_ends_at_its_average(record):
+    whole_run = descend(ScheduleFreeSGD(lr=0.05), QUADRATIC, [1.0, 1.0], 20)
+    run = descend(ScheduleFreeSGD(lr=0.05), QUADRATIC, [1.0, 1.0], 20, record=record)
+    np.testing.assert_array_equal(run.final, whole_run.state.x[-1])
+    assert np.any(run.final != whole_run.theta[-1])
+
+
+def test_schedule_free_takes_no_schedule():
+    with pytest.raises(ValueError, match=r"schedule with ScheduleFreeSGD.*allowed: None"):
+        descend(ScheduleFreeSGD(), QUADRATIC, schedule=lambda t: 1 / t)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ class Trajectory:
 
     ``theta`` has shape ``(steps + 1, ..., d)`` and starts with theta_0, ``loss`` has shape ``(steps + 1,
     ...)``; ``grad``, ``delta`` and the fields of ``state`` have shape ``(steps, ..., d)``: entry i belongs
-    to step ``t[i] = i + 1``. ``final`` is the last point, ``(..., d)``. ``diverged`` has shape ``(...)``:
-    the step at which a run first met a value that is not finite, 0 for runs that never did. ``stopped``
-    tells of the first of these, None if all went well.
+    to step ``t[i] = i + 1``. ``final`` is the last point, ``(..., d)``; of Schedule-Free, its average.
+    ``diverged`` has shape ``(...)``: the step at which a run first met a value that is not finite, 0 for runs
+    that never did. ``stopped`` tells of the first of these, None if all went well.
     """
 
     t: Array
@@ -68,10 +68,16 @@ def descend(
 
     A single run stops at its first value that is not finite, with everything before it kept. In a batch the
     other runs go on; the batch stops when none is left. Raises ValueError or TypeError for arguments out of
-    range.
+    range, and for a schedule on an optimizer that keeps points of its own (Schedule-Free).
     """
     choice("record", record, ("all", "loss", "last"))
     steps = whole("steps", steps)
+    eval_point = getattr(optimizer, "eval_point", None)
+    if eval_point and schedule:
+        raise ValueError(
+            f"schedule with {type(optimizer).__name__}: its own points would not follow; allowed: None. "
+            "It needs no schedule; set lr"
+        )
     theta = floats("start", objective.start if start is None else start)
     if not np.all(np.isfinite(theta)):
         raise ValueError("start holds a value that is not finite; allowed: finite numbers")
@@ -127,7 +133,7 @@ def descend(
         grad=grads[:done] if keep_all else None,
         delta=deltas[:done] if keep_all else None,
         state=_stacked(states) if states else None,
-        final=theta,
+        final=eval_point(state, theta) if eval_point else theta,
         diverged=diverged,
         stopped=stopped,
     )
