@@ -7,10 +7,10 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 import pytest
 from adambook.numpy_optim import (
     SGD,
@@ -25,6 +25,7 @@ from adambook.numpy_optim import (
     Nesterov,
     Optimizer,
     RMSprop,
+    ScheduleFreeAdamW,
     conventions,
 )
 
@@ -58,14 +59,6 @@ DIFFERENT_IN_OPTAX: dict[str, tuple[Optimizer, Callable[[], Any]]] = {
     "amsgrad": (conventions.AMSGradPaper(LR), lambda: optax.amsgrad(LR)),
     "adamw's default decay": (AdamW(LR), lambda: optax.adamw(LR)),
 }
-
-
-@pytest.fixture(autouse=True)
-def double():
-    """jax computes in float64, for these tests alone."""
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)
 
 
 TARGET = np.array([1.0, -2.0, 0.5])
@@ -122,6 +115,12 @@ def test_defaults_of_optax():
     assert default(optax.rmsprop, "decay") == 0.9
     assert default(optax.rmsprop, "eps_in_sqrt") is True
     assert default(optax.adamw, "weight_decay") == 1e-4
+    assert default(optax.lion, "weight_decay") == 1e-3
+    assert (default(optax.adadelta, "rho"), default(optax.adadelta, "eps")) == (0.9, 1e-6)
+    assert default(optax.radam, "threshold") == 5
+    assert (default(optax.lamb, "eps"), default(optax.lamb, "weight_decay")) == (1e-6, 0)
+    assert default(optax.contrib.sophia, "gamma") == 0.01
+    assert default(optax.contrib.muon, "weight_decay") == 0 and default(optax.contrib.muon, "consistent_rms") is None
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +149,7 @@ SAME_IN_KERAS: dict[str, tuple[Optimizer, Callable[[Any], Any]]] = {
     "Adam, epsilon-hat": (conventions.AdamEpsHat(LR, eps=1e-7), lambda o: o.Adam(LR)),
     "Adadelta": (Adadelta(LR, rho=0.95, eps=1e-7), lambda o: o.Adadelta(LR)),
     "Lion": (Lion(LR), lambda o: o.Lion(LR)),
+    "Schedule-Free AdamW": (ScheduleFreeAdamW(LR), lambda o: o.ScheduleFreeAdamW(LR)),
     # The momentum warms up over tens of steps, where torch's takes thousands.
     "NAdam, a fast schedule": (NAdam(LR, eps=1e-7, momentum_decay=1.0), lambda o: o.Nadam(LR)),
     # What differs in these is epsilon's place alone.
@@ -204,3 +204,7 @@ def test_defaults_of_keras(keras):
     assert default(o.AdamW, "weight_decay") == 0.004
     assert default(o.Adadelta, "learning_rate") == 0.001 and default(o.Adadelta, "rho") == 0.95
     assert default(o.Lion, "learning_rate") == 0.001
+    assert default(o.Lamb, "epsilon") == 1e-7
+    assert (default(o.Muon, "weight_decay"), default(o.Muon, "rms_rate")) == (0.004, 0.2)
+    for missing in ("RAdam", "Adan", "Sophia"):
+        assert not hasattr(o, missing)
