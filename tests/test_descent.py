@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from adambook.descent import descend
+from adambook.descent import descend, steps_on
 from adambook.numpy_optim import SGD, Adam, AdamW, AMSGrad, Momentum, ScheduleFreeSGD
 from adambook.objectives import Noisy, Quadratic, ReddiOnline, Rosenbrock
 
@@ -149,3 +149,17 @@ def test_schedule_free_takes_no_schedule():
 def test_bad_input_is_named(kwargs, error, words):
     with pytest.raises(error, match=words):
         descend(Adam(), Rosenbrock(), **kwargs)
+
+
+def test_steps_on_given_gradients():
+    """Bit for bit those of `update`, for numbers as for vectors."""
+    gradients = np.random.default_rng(0).normal(size=(10, 3))
+    state, theta = Adam(lr=0.1).init(np.zeros(3)), np.zeros(3)
+    for gradient, step in zip(gradients, steps_on(Adam(lr=0.1), gradients), strict=True):
+        delta, state = Adam(lr=0.1).update(gradient, state, theta)
+        np.testing.assert_array_equal(step, delta)
+    np.testing.assert_array_equal(
+        steps_on(Adam(lr=0.1), gradients[:, 0]), steps_on(Adam(lr=0.1), gradients)[:, 0]
+    )
+    with pytest.raises(TypeError, match="gradients must hold real numbers"):
+        steps_on(Adam(), ["downhill"])

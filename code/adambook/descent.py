@@ -139,6 +139,20 @@ def descend(
     )
 
 
+def steps_on(optimizer: Optimizer, gradients: npt.ArrayLike) -> Array:
+    """Return the steps that ``optimizer`` takes on gradients known in advance, at parameters of zero.
+
+    ``gradients`` has the shape ``(steps, ...)``, and so has the result. Raises ValueError or TypeError for what
+    is no array of numbers.
+    """
+    given = floats("gradients", gradients)
+    theta = np.zeros_like(given[0])
+    state, steps = optimizer.init(theta), np.empty_like(given)
+    for t, gradient in enumerate(given):
+        steps[t], state = optimizer.update(gradient, state, theta)
+    return steps
+
+
 def _first_bad(t: int, grad: Array, theta: Array) -> Stopped | None:
     for what, array in (("gradient", grad), ("theta", theta)):
         bad = np.argwhere(~np.isfinite(array))
