@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from adambook import data, tasks
 from adambook.descent import descend
 from adambook.numpy_optim import SGD, Adagrad, Adam
@@ -73,7 +74,6 @@ def test_gradient_is_that_of_the_value(name, digits, words):
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_network_is_torchs(activation, digits):
-    torch = pytest.importorskip("torch")
     task = MLP(digits, 8, activation=activation, batch=32)
     layer = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh}[activation]
     model = torch.nn.Sequential(torch.nn.Linear(64, 8), layer(), torch.nn.Linear(8, 10)).double()
@@ -359,8 +359,6 @@ def test_schedule_and_name_are_passed_on(digits):
     ("terminal", "silenced", "shows"), [(True, False, True), (True, True, False), (False, False, False)]
 )
 def test_progress_bar_shows_where_someone_watches(digits, monkeypatch, terminal, silenced, shows):
-    pytest.importorskip("tqdm")
-
     class Stream(io.StringIO):
         def isatty(self):
             return terminal
