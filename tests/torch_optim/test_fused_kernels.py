@@ -16,6 +16,8 @@ from adambook.torch_optim import fused
 if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
     pytest.skip("needs Triton, which has no build for this system", allow_module_level=True)
 
+import triton  # before the interpreter is asked for: its own functions are to be compiled
+
 CASES = [
     ("SGD", {}),
     ("SGD", {"weight_decay": 0.02, "maximize": True}),
@@ -439,7 +441,6 @@ def test_orders_of_memory(shape, strides, order):
 
 def ptx(rule, pointers, dtype="fp32", flags=(), decay="l2", **given):
     """Compile a rule for an H100, which takes none, and return its PTX."""
-    import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
