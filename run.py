@@ -140,7 +140,7 @@ class Inputs:
     def notebooks(self) -> str:
         """What a notebook's outputs depend on besides the notebook."""
         package = files(
-            self.at.root, "code/adambook/**/*.py", "code/adambook/**/*.json", "benchmarks/recorded/*.json"
+            self.at.root, "code/adambook/**/*.py", "code/adambook/**/*.json", "benchmarks/recorded/**/*.json"
         )
         return digest(sys.version, self.web(), *package, self.at.root / "constraints.txt")
 
@@ -148,7 +148,7 @@ class Inputs:
         """What every page depends on, the list of pages included: one that goes must take its HTML along."""
         pages = files(self.at.root, "book/**/*.ipynb", "book/**/*.md")
         config = files(
-            self.at.root, "_config.yml", "_toc.yml", "run.py", "benchmarks/recorded/*", "book/**/*"
+            self.at.root, "_config.yml", "_toc.yml", "run.py", "benchmarks/recorded/**/*", "book/**/*"
         )
         others = [path for path in config if path not in set(pages)]
         names = [path.relative_to(self.at.root).as_posix() for path in pages]

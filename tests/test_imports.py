@@ -21,7 +21,7 @@ LAYERS = (
     ("numpy_optim",),
     ("torch_optim",),
     ("descent",),
-    ("data", "tasks"),
+    ("data", "tasks", "claims"),
     ("train",),
     ("figures",),
     ("family", "explorers"),

@@ -241,6 +241,7 @@ CHANGES = {
     "book/_static/book.css": {"site", "book"},
     "book/new.md": {"site", "book"},
     "benchmarks/recorded/descend.json": {"notebooks", "site", "book"},
+    "benchmarks/recorded/sweeps/vae.json": {"notebooks", "site", "book"},
     "book/intro.md": {"book"},
     "book/0_moments.ipynb": {"book"},
     "tests/test_adam.py": set(),

@@ -219,13 +219,17 @@ def characters() -> Tokens:
 def recorded(name: str) -> dict[str, Any]:
     """Return what a benchmark recorded, with its command, date and machine.
 
-    ``name`` is that of a file in benchmarks/recorded, such as "optimizer_step". Raises ValueError that lists the
-    names for any other.
+    ``name`` is that of a file in benchmarks/recorded, such as "optimizer_step" or "sweeps/vae". Raises ValueError
+    that lists the names for any other.
     """
     package = Path(__file__).parent
     # A wheel carries the records inside the package.
     folders = (package / "recorded", package.parents[1] / "benchmarks" / "recorded")
-    known = {path.stem: path for folder in folders for path in sorted(folder.glob("*.json"))}
+    known = {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for folder in folders
+        for path in sorted(folder.rglob("*.json"))
+    }
     found: dict[str, Any] = json.loads(known[choice("name", name, tuple(known))].read_text(encoding="utf-8"))
     return found
 
