@@ -163,14 +163,14 @@ def learning_rate_rows(ax: Axes, results: dict[str, Any], ylabel: str = "final t
     """Draw every method's whole learning-rate row, mean and spread over seeds, with a ring at its best.
 
     ``results`` maps an optimizer's name to what `tasks.tune` returned. The whole row is shown, never the
-    winner alone.
+    winner alone. A band is one standard deviation to each side, and ends below at the best seed.
     """
     for name, result in results.items():
         mean, spread_ = np.asarray(result.mean, float), np.asarray(result.std, float)
         ax.plot(result.lrs, mean, marker="o", markersize=3.5, color=color(name), label=PROSE_NAMES.get(name, name))
-        ax.fill_between(
-            result.lrs, mean - spread_, mean + spread_, color=color(name), alpha=0.15, linewidth=0
-        )
+        # On a log axis a band below the best seed would reach down to nothing.
+        low = np.maximum(mean - spread_, np.min(result.scores, axis=1))
+        ax.fill_between(result.lrs, low, mean + spread_, color=color(name), alpha=0.15, linewidth=0)
         best = int(np.nanargmin(mean))
         ax.plot(result.lrs[best], mean[best], "o", mfc="none", mec=color(name), markersize=10, mew=1.4)
     ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\alpha$", ylabel=ylabel)

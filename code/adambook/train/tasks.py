@@ -8,16 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adambook._check import whole
 from adambook.data import characters, digits
-from adambook.tasks import ORDER, STREAM
+from adambook.language import Pair, Text
+from adambook.models import Transformer
+from adambook.tasks import ORDER
 from adambook.train.settings import Settings
-
-Pair = tuple[Tensor, Tensor]  # inputs and the classes to predict
-
 
 @dataclass(frozen=True)
 class Task:
@@ -77,63 +75,11 @@ def _digits(model: nn.Module, settings: Settings) -> Task:
 
 
 def text_transformer(settings: Settings, context: int = 64) -> Task:
-    """The next character of technical English; of every ten windows of text, the last is for testing."""
-    text = characters()
-    span = context + 1
-    windows = torch.from_numpy(text.ids)[: len(text.ids) // (10 * span) * 10 * span].view(-1, 10, span)
-    train, test = windows[:, :9].flatten(1), windows[::3, 9]
-
-    def batch(step: int) -> Pair:
-        rng = np.random.default_rng((STREAM, settings.seed, step))
-        rows, starts = torch.from_numpy(
-            rng.integers((len(train), train.shape[1] - context), size=(settings.batch_size, 2))
-        ).T
-        return pair(train[rows[:, None], starts[:, None] + torch.arange(span)])
-
-    def pair(rows: Tensor) -> Pair:
-        return rows[:, :-1], rows[:, 1:]
-
-    return Task(Transformer(len(text.names), context, settings.dropout), batch, pair(test))
-
-
-class Transformer(nn.Module):
-    """A small decoder-only transformer: (batch, time) character numbers to (batch, time, vocabulary) logits."""
-
-    def __init__(
-        self, vocabulary: int, context: int, dropout: float, width: int = 64, depth: int = 4, heads: int = 4
-    ) -> None:
-        super().__init__()
-        self.token = nn.Embedding(vocabulary, width)
-        self.place = nn.Embedding(context, width)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, vocabulary, bias=False)
-        for embedding in (self.token, self.place):
-            nn.init.normal_(embedding.weight, std=0.02)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        x = self.token(ids) + self.place.weight[: ids.shape[1]]
-        for block in self.blocks:
-            x = block(x)
-        logits: Tensor = self.head(self.norm(x))
-        return logits
-
-
-class Block(nn.Module):
-    """Causal self-attention and a network of two layers, each added to what comes in."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width), nn.Dropout(dropout)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        dropout = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
-        x = x + self.out(attended.transpose(1, 2).flatten(-2))
-        return x + self.mlp(self.norm2(x))
+    """The next character of technical English; a third of the test windows are used."""
+    text = Text(characters(), context)
+    x, y = text.test
+    return Task(
+        Transformer(len(text.tokens.names), context, settings.dropout),
+        lambda step: text.batch(settings.batch_size, settings.seed, step),
+        (x[::3], y[::3]),
+    )
