@@ -22,6 +22,7 @@ LAYERS = (
     ("torch_optim",),
     ("descent",),
     ("data", "tasks", "claims"),
+    ("models", "language"),
     ("train",),
     ("figures",),
     ("family", "explorers"),

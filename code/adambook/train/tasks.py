@@ -17,6 +17,7 @@ from adambook.models import Transformer
 from adambook.tasks import ORDER
 from adambook.train.settings import Settings
 
+
 @dataclass(frozen=True)
 class Task:
     """A model, the whole batch of each step (counted from 1), and the data to test on."""

@@ -1,0 +1,155 @@
+"""Small torch models that several pages train, and `stack`, which runs copies of one as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.utils import parameters_to_vector
+
+from adambook._check import real, whole
+
+
+def stack(make: Callable[[], nn.Module], seeds: Iterable[int]) -> tuple[Tensor, Callable[..., Any]]:
+    """Return the parameters theta (n, d) of one model for each seed, and the function that runs all of them.
+
+    ``run(theta, *inputs)`` gives member i the row i of theta and of each input, and stacks what the members
+    return; dropout is drawn anew for each. Any number of rows will do. A row holds the parameters in the order of
+    ``model.parameters()``, so an optimizer that works on single coordinates can take the stack as one parameter.
+    Models with buffers are refused with ValueError. The global random state is left as it was.
+    """
+    models = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in seeds:
+            torch.manual_seed(whole("seeds", seed))
+            models.append(make())
+    if not models or any(True for _ in models[0].buffers()):
+        raise ValueError("stack needs at least one seed, and models without buffers (no batch normalization)")
+    base = models[0]
+    shapes = {name: parameter.shape for name, parameter in base.named_parameters()}
+    sizes = [shape.numel() for shape in shapes.values()]
+
+    def one(vector: Tensor, *inputs: Tensor) -> Any:
+        parts = zip(shapes.items(), torch.split(vector, sizes), strict=True)
+        return functional_call(base, {name: part.view(shape) for (name, shape), part in parts}, inputs)
+
+    theta = torch.stack([parameters_to_vector(model.parameters()).detach() for model in models])
+    return theta, vmap(one, randomness="different")
+
+
+def mlp(hidden: int = 64, dropout: float = 0.0) -> nn.Sequential:
+    """Return a network with two hidden layers of ReLUs for the digits: (n, 64) to (n, 10) logits.
+
+    ``dropout`` is the share of each hidden layer that is left out while training.
+    """
+    hidden, dropout = whole("hidden", hidden, 1), real("dropout", dropout, 0, 1, open_high=True)
+    layers: list[nn.Module] = []
+    for inputs in (64, hidden):
+        layers += [nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(hidden, 10))
+
+
+def cnn(channels: int = 8, hidden: int = 64, dropout: float = 0.0, input_dropout: float = 0.0) -> nn.Sequential:
+    """Return a convolutional network for the digits: (n, 64) to (n, 10) logits.
+
+    Two stages of 3 x 3 filters, with ``channels`` and twice as many, each followed by 3 x 3 maxima in steps of
+    2, and a hidden layer. ``dropout`` is the share of the hidden layer that is left out while training,
+    ``input_dropout`` that of the pixels.
+    """
+    channels, hidden = whole("channels", channels, 1), whole("hidden", hidden, 1)
+    dropout = real("dropout", dropout, 0, 1, open_high=True)
+    input_dropout = real("input_dropout", input_dropout, 0, 1, open_high=True)
+    layers: list[nn.Module] = [nn.Dropout(input_dropout), nn.Unflatten(1, (1, 8, 8))]
+    for inputs, outputs in ((1, channels), (channels, 2 * channels)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1)]
+    layers += [nn.Flatten(), nn.Linear(8 * channels, hidden), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(hidden, 10))
+
+
+class VAE(nn.Module):
+    r"""A variational autoencoder with one hidden layer of softplus units on either side.
+
+    .. math:: z = \mu(x) + \sigma(x)\, \xi, \qquad
+              \mathcal L(x) = -\log p(x \mid z) + \tfrac12 \sum_j (\mu_j^2 + \sigma_j^2 - 1 - \log \sigma_j^2)
+
+    ``forward(x, noise)`` returns the loss, the negative evidence lower bound in nats, (n,), for pixels x (n,
+    pixels) in [0, 1] and standard normal noise (n, latent); p is a Bernoulli distribution for each pixel.
+    ``decode(z)`` returns the pixels' means. Source: Kingma and Welling (2014), section 3 and appendix C.
+    """
+
+    def __init__(self, pixels: int = 64, hidden: int = 32, latent: int = 8) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(pixels, hidden), nn.Softplus(), nn.Linear(hidden, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Softplus(), nn.Linear(hidden, pixels))
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        mu, log_variance = self.encoder(x).chunk(2, dim=-1)
+        z = mu + noise * (0.5 * log_variance).exp()
+        rebuilding = binary_cross_entropy_with_logits(self.decoder(z), x, reduction="none").sum(-1)
+        return rebuilding + 0.5 * (mu**2 + log_variance.exp() - 1 - log_variance).sum(-1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        pixels: Tensor = self.decoder(z).sigmoid()
+        return pixels
+
+
+class Transformer(nn.Module):
+    """A small decoder-only transformer: (batch, time) token numbers to (batch, time, vocabulary) logits."""
+
+    def __init__(
+        self, vocabulary: int, context: int, dropout: float = 0.0, width: int = 64, depth: int = 4, heads: int = 4
+    ) -> None:
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, width)
+        self.place = nn.Embedding(context, width)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+        for embedding in (self.token, self.place):
+            nn.init.normal_(embedding.weight, std=0.02)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.token(ids) + self.place.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        logits: Tensor = self.head(self.norm(x))
+        return logits
+
+
+class Block(nn.Module):
+    """Causal self-attention and a network of two layers, each added to what comes in."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width), nn.Dropout(dropout)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        dropout = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
+        x = x + self.out(attended.transpose(1, 2).flatten(-2))
+        return x + self.mlp(self.norm2(x))
+
+
+class Recurrent(nn.Module):
+    """One LSTM layer: (batch, time) token numbers to (batch, time, vocabulary) logits."""
+
+    def __init__(self, vocabulary: int, width: int = 64) -> None:
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, width)
+        self.lstm = nn.LSTM(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.lstm(self.token(ids))[0])
+        return logits
