@@ -1,7 +1,8 @@
 """The text of a claim, which the table of reproductions is made of."""
 
+import numpy as np
 import pytest
-from adambook.claims import Claim, claim
+from adambook.claims import Claim, claim, lower, pm
 
 GOOD = {
     "source": "Kingma and Ba (2015), figure 1",
@@ -38,3 +39,20 @@ def test_bad_claims_are_refused(change, says):
 def test_other_text_is_no_claim(text):
     with pytest.raises(ValueError, match="is not the text of a claim"):
         Claim.parse(text)
+
+
+def test_scores_are_shown_with_their_spread():
+    assert pm([1, 2, 3]) == "2.000 +- 1.000" and pm(np.array([0.5, 0.7]), 1) == "0.6 +- 0.1"
+
+
+def test_lower_asks_for_twice_the_error():
+    # The differences are 1, 2, 3: mean 2, standard deviation 1, error 1 / sqrt(3) = 0.577.
+    first, second = np.array([5.0, 0.0, 9.0]), np.array([6.0, 2.0, 12.0])
+    assert lower(first, second - 0.8) and not lower(first, second - 0.9)
+    assert not lower(second, first) and not lower(first, first)
+
+
+@pytest.mark.parametrize(("first", "second"), [([1.0], [2.0]), ([1.0, 2.0], [1.0, 2.0, 3.0]), (1.0, 2.0)])
+def test_lower_compares_the_same_seeds(first, second):
+    with pytest.raises(ValueError, match="two lists of scores of the same seeds"):
+        lower(first, second)
