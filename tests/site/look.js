@@ -38,6 +38,12 @@ const look = (() => {
     return { page: document.documentElement.scrollWidth, out: out.slice(0, 5).map((e) => `${e.tagName}.${e.className}`) };
   }
 
+  /** At a desk: formulas wider than their column, and figures that had to shrink until their text is small. */
+  const squeezed = () => [
+    ...all(".bd-article div.math").filter((e) => e.scrollWidth > e.clientWidth + 4).map((e) => e.textContent.slice(0, 80)),
+    ...all(".cell_output img").filter((e) => e.clientWidth && e.naturalWidth > 1.25 * e.clientWidth).map((e) => e.alt.slice(0, 80)),
+  ];
+
   /** Text in drawings that is under 10.5 CSS pixels. */
   const tiny = () => all(".adambook svg text")
     .filter((t) => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a < 10.5)
@@ -148,6 +154,6 @@ const look = (() => {
     .map((e) => e.outerHTML);
   const cut = (card) => all(".widget-label", card).filter((l) => l.scrollWidth > l.clientWidth + 1).map((l) => l.textContent);
 
-  return { settled, ready, facts, overflow, tiny, crowded, faint, ground, ink, state, unnamed, cut };
+  return { settled, ready, facts, overflow, squeezed, tiny, crowded, faint, ground, ink, state, unnamed, cut };
 })();
 globalThis.look = look;

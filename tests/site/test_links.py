@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+BOOK = Path(__file__).parents[2] / "book"
 LOADS = {
     **dict.fromkeys(("script", "iframe", "audio", "embed", "input"), ("src",)),
     **dict.fromkeys(("img", "source"), ("src", "srcset")),
@@ -126,6 +127,19 @@ def test_punctuation_stays_with_its_formula(html: Path) -> None:
     for path, before in pages.items():
         loose = [text for text in before if not text.endswith('ab-tight">')]
         assert not loose, f"{path.relative_to(html)}: {loose}"
+
+
+def test_every_claim_is_in_the_table_of_reproductions(html: Path) -> None:
+    """Each links to the card of its claim, which the notebook's stored output made."""
+    table = read(html / "book/reference/reproductions.html").links
+    linked = [tuple(link.removeprefix("../").split(".html#")) for link in table if "#claim-" in link]
+    stored = {
+        path.relative_to(BOOK).with_suffix("").as_posix(): path.read_text(encoding="utf-8").count('"verdict   ')
+        for path in BOOK.rglob("*.ipynb")
+    }
+    assert sum(stored.values()) >= 12
+    expected = [(page, f"claim-{k}") for page, count in stored.items() for k in range(1, count + 1)]
+    assert sorted(linked) == sorted(expected)
 
 
 def test_no_notebook_failed(html: Path) -> None:

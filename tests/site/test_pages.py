@@ -48,6 +48,7 @@ def test_page_is_whole(page_name: str, open_page: Any) -> None:
         assert alt.strip() and not re.search(r"\.(png|svg|jpe?g)$", alt), f"{image['source']} has no alt text"
     markup = re.findall(MARKUP, facts["prose"])
     assert not markup, f"markup that was not rendered: {markup}"
+    assert not page.evaluate("look.squeezed()"), "wider than the column"
     assert not page.evaluate("look.crowded()")
     for theme in ("light", "dark"):
         use(page, theme)
