@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import sys
+import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -130,9 +136,147 @@ def test_recorded():
         data.recorded("optimizer_stop")
 
 
+def npz(rows: int) -> bytes:
+    """MNIST's file, with so many rows."""
+    pixels = np.arange(rows * 28 * 28).reshape(rows, 28, 28).astype(np.uint8)
+    file = io.BytesIO()
+    np.savez(file, x_train=pixels, y_train=np.arange(rows, dtype=np.uint8), x_test=pixels[:1], y_test=np.uint8([7]))
+    return file.getvalue()
+
+
+def tar(rows: int) -> bytes:
+    """CIFAR-10's file, with so many rows a batch: row i of batch b has label i and pixels 10 b + i."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for b, name in enumerate([*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"], 1):
+            batch = b"".join(bytes([i]) + bytes([10 * b + i]) * 3072 for i in range(rows))
+            for path, content in ((name, batch), ("batches.meta.txt", b"airplane\nautomobile\n\n")):
+                entry = tarfile.TarInfo(f"cifar-10-batches-bin/{path}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A local server in the place of the data sets' hosts, which nothing here asks."""
+    served = tmp_path / "served"
+    served.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=served))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, content in (("MNIST", npz(3)), ("CIFAR10", tar(2))):
+        real = getattr(data, name)
+        file = real.url.rsplit("/", 1)[1]
+        (served / file).write_bytes(content)
+        url = f"http://127.0.0.1:{server.server_port}/{file}"
+        monkeypatch.setattr(data, name, real._replace(url=url, sha256=hashlib.sha256(content).hexdigest()))
+    yield server, served
+    server.shutdown()
+    server.server_close()
+
+
+def test_mnist_is_fetched_once(host, tmp_path):
+    server, _ = host
+    kept = tmp_path / "a" / "cache"
+    found = data.mnist(download=True, folder=kept)
+    assert [path.name for path in kept.iterdir()] == ["mnist.npz"]
+    server.shutdown()
+    server.server_close()
+    again = data.mnist(folder=kept)
+    for dataset in (found, again):
+        assert dataset.x_train.shape == (3, 784) and dataset.x_test.shape == (1, 784)
+        assert dataset.x_train.dtype == np.float32 and dataset.y_train.tolist() == [0, 1, 2]
+        assert dataset.x_train[0, 255] == 1 and dataset.x_train[0, 51] == np.float32(0.2)
+        assert dataset.y_test.tolist() == [7] and len(dataset.features) == 784 and len(dataset.classes) == 10
+
+
+def test_cifar10_is_read_in_order(host, tmp_path):
+    found = data.cifar10(download=True, folder=tmp_path)
+    assert found.x_train.shape == (10, 3072) and found.x_test.shape == (2, 3072)
+    assert found.y_train.tolist() == 5 * [0, 1] and found.classes == ("airplane", "automobile")
+    first = np.rint(255 * found.x_train[:, 0]).astype(int).tolist()
+    assert first == [10, 11, 20, 21, 30, 31, 40, 41, 50, 51]
+    assert found.x_test[:, -1].tolist() == [np.float32(60) / 255, np.float32(61) / 255]
+    assert len(found.features) == 3072 and found.features[1024] == "green 0,0"
+
+
+@pytest.mark.parametrize(("read", "file"), [(data.mnist, "mnist.npz"), (data.cifar10, "cifar-10-binary.tar.gz")])
+def test_nothing_is_downloaded_unasked(read, file, tmp_path, monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("asked the network"))
+    with pytest.raises(FileNotFoundError, match=rf"{file} is missing; .*download=True.*https://.*by hand"):
+        read(folder=tmp_path / "empty")
+    assert not (tmp_path / "empty").exists()
+
+
+def test_another_file_is_refused(host, tmp_path):
+    _, served = host
+    (served / "mnist.npz").write_bytes(npz(4))
+    with pytest.raises(ValueError, match=r"another file than the published one \(SHA-256\)"):
+        data.mnist(download=True, folder=tmp_path)
+    (tmp_path / "mnist.npz").write_bytes(npz(3)[:-1])
+    with pytest.raises(ValueError, match=r"is not the published file.*delete it"):
+        data.mnist(download=True, folder=tmp_path)
+    assert [path.name for path in tmp_path.glob("*mnist*")] == ["mnist.npz"]
+
+
+def test_a_host_out_of_reach(host, tmp_path):
+    server, served = host
+    (served / "mnist.npz").unlink()
+    with pytest.raises(ConnectionError, match=r"could not be fetched \(.*404.*by hand: .*mnist.npz"):
+        data.mnist(download=True, folder=tmp_path)
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(ConnectionError, match=r"could not be fetched \(.*refused"):
+        data.mnist(download=True, folder=tmp_path)
+    assert not list(tmp_path.glob("*mnist*"))
+
+
+def test_published_hashes_are_sha256():
+    for remote in (data.MNIST, data.CIFAR10):
+        assert len(bytes.fromhex(remote.sha256)) == 32 and remote.url.startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "expected"),
+    [
+        ("linux", "XDG_CACHE_HOME", "{}/adambook"),
+        ("win32", "LOCALAPPDATA", "{}/adambook"),
+        ("darwin", "HOME", "{}/Library/Caches/adambook"),
+    ],
+)
+def test_cache_folder(platform, variable, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert data.cache_folder().as_posix() == expected.format(tmp_path.as_posix())
+
+
+def test_text_file_is_yours(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("Über die Brücke, über den Fluß!\n", encoding="utf-8")
+    ids, names = data.text_file(path)
+    assert "".join(names[i] for i in ids) == "Über die Brücke, über den Fluß!\n" and ids.dtype == np.int64
+    ids, names = data.text_file(path, vocabulary=3)
+    assert names == ("über", "brücke", "den") and ids.tolist() == [0, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"\xff\xfe", r"not UTF-8 text \(byte 0\)"), (b"aaa", "1 different"), (b"", "0 different")]
+)
+def test_text_file_that_is_no_text(content, says, tmp_path):
+    (tmp_path / "text.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=f"text.txt.*{says}"):
+        data.text_file(tmp_path / "text.txt")
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
+        (lambda: data.text_file("missing.txt"), FileNotFoundError, "missing.txt"),
         (lambda: data.digits(test_fraction=1), ValueError, "test_fraction = 1"),
         (lambda: data.digits(seed=-1), ValueError, "seed = -1"),
         (lambda: data.bag_of_words(values="tfidf"), ValueError, "'tfidf'.*'presence'"),
@@ -149,3 +293,4 @@ def test_recorded():
 def test_bad_input_is_named(call, error, says):
     with pytest.raises(error, match=says):
         call()
+

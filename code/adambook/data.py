@@ -1,15 +1,21 @@
 """Small real data that needs no download: handwritten digits, and the English in CPython's help texts.
 
-Also what the benchmarks recorded, for the pages that show it.
+Also larger data that are downloaded when asked for, a reader's own text, and what the benchmarks recorded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
+import sys
+import tarfile
+import urllib.request
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +68,7 @@ class SparseRows:
 class Dataset:
     """Labelled rows, split once into a training and a test part.
 
-    ``x_train`` (n, p) and ``x_test`` (n', p) are float64 arrays or `SparseRows`; ``y_train`` (n,) and
+    ``x_train`` (n, p) and ``x_test`` (n', p) are floating arrays or `SparseRows`; ``y_train`` (n,) and
     ``y_test`` (n',) are int64 class numbers that index ``classes``; ``features`` names the p columns.
     """
 
@@ -200,12 +206,8 @@ def words(vocabulary: int = 500) -> Tokens:
     The ``vocabulary`` most frequent words keep their names, numbered from the most frequent (0) down; every
     other word is dropped. Ties are broken by the alphabet.
     """
-    vocabulary = whole("vocabulary", vocabulary, 2)
     stream = [word for text in paragraphs().text for word in _words(text)]
-    ranked = sorted(Counter(stream).items(), key=lambda item: (-item[1], item[0]))
-    names = tuple(word for word, _ in ranked[:vocabulary])
-    number = {word: i for i, word in enumerate(names)}
-    return Tokens(np.array([number[word] for word in stream if word in number]), names)
+    return _ranked(stream, whole("vocabulary", vocabulary, 2))
 
 
 def characters() -> Tokens:
@@ -214,6 +216,65 @@ def characters() -> Tokens:
     names = tuple(sorted(set(stream)))
     number = {c: i for i, c in enumerate(names)}
     return Tokens(np.array([number[c] for c in stream]), names)
+
+
+def text_file(path: str | Path, vocabulary: int | None = None) -> Tokens:
+    """Return a text of your own (UTF-8) as one stream of characters, or of words if ``vocabulary`` is given.
+
+    With ``vocabulary``, words are runs of letters in lower case; the most frequent ones are kept and numbered as
+    in `words`. Raises FileNotFoundError, and ValueError for a file that is no text or has fewer than two names.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"path = {str(path)!r} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    if vocabulary is None:
+        names = tuple(sorted(set(text)))
+        number = {c: i for i, c in enumerate(names)}
+        tokens = Tokens(np.array([number[c] for c in text], dtype=np.int64), names)
+    else:
+        tokens = _ranked(re.findall(r"[^\W\d_]+", text.lower()), whole("vocabulary", vocabulary, 2))
+    if len(tokens.names) < 2:
+        raise ValueError(f"path = {str(path)!r} holds {len(tokens.names)} different tokens; a text needs two or more")
+    return tokens
+
+
+def mnist(*, download: bool = False, folder: str | Path | None = None) -> Dataset:
+    """Return the MNIST digits: 60,000 rows to train on, 10,000 to test on, 28 x 28 pixels scaled to [0, 1].
+
+    ``x`` is float32 of shape (n, 784). The file (11 MB) is kept in ``folder``, by default adambook's in your cache
+    directory, and fetched only with ``download=True``; its SHA-256 is checked each time. Raises FileNotFoundError
+    that says what to do if it is not there, ConnectionError if the host cannot be reached, ValueError for another
+    file of that name. Source: LeCun et al. (1998), as packed for Keras.
+    """
+    path = _fetched(MNIST, download, folder)
+    with np.load(path, allow_pickle=False) as found:
+        parts = [found[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+    names = [f"pixel {row},{column}" for row in range(28) for column in range(28)]
+    return _images("MNIST", parts, tuple("0123456789"), names)
+
+
+def cifar10(*, download: bool = False, folder: str | Path | None = None) -> Dataset:
+    """Return the CIFAR-10 photographs: 50,000 rows to train on, 10,000 to test on, 3 x 32 x 32 values in [0, 1].
+
+    ``x`` is float32 of shape (n, 3072), red before green before blue, so that ``x.reshape(-1, 3, 32, 32)`` gives
+    images; it takes 740 MB. The file has 170 MB; all else is as in `mnist`. Source: Krizhevsky (2009).
+    """
+    with tarfile.open(_fetched(CIFAR10, download, folder)) as archive:
+
+        def read(name: str) -> bytes:
+            member = archive.extractfile(f"cifar-10-batches-bin/{name}")
+            assert member is not None
+            return member.read()
+
+        classes = tuple(read("batches.meta.txt").decode().split())
+        batches = [f"data_batch_{i}.bin" for i in range(1, 6)], ["test_batch.bin"]
+        parts = []
+        for files in batches:
+            rows = np.frombuffer(b"".join(map(read, files)), np.uint8).reshape(-1, 1 + 3 * 32 * 32)
+            parts += [rows[:, 1:], rows[:, 0]]
+    names = [f"{c} {i},{j}" for c in ("red", "green", "blue") for i in range(32) for j in range(32)]
+    return _images("CIFAR-10", parts, classes, names)
 
 
 def recorded(name: str) -> dict[str, Any]:
@@ -232,6 +293,88 @@ def recorded(name: str) -> dict[str, Any]:
     }
     found: dict[str, Any] = json.loads(known[choice("name", name, tuple(known))].read_text(encoding="utf-8"))
     return found
+
+
+def cache_folder() -> Path:
+    """Return where downloaded data are kept: the folder ``adambook`` in the user's cache directory."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "adambook"
+
+
+class Remote(NamedTuple):
+    """A file on a public host: the function that reads it, its size, its address and its SHA-256."""
+
+    reader: str
+    megabytes: int
+    url: str
+    sha256: str
+
+
+MNIST = Remote(
+    "mnist",
+    11,
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+)
+CIFAR10 = Remote(
+    "cifar10",
+    170,
+    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+)
+
+
+def _fetched(remote: Remote, download: bool, folder: str | Path | None) -> Path:
+    """Return the file's path after checking its SHA-256, and download it first if asked and needed."""
+    path = (cache_folder() if folder is None else Path(folder)) / remote.url.rsplit("/", 1)[1]
+    if path.exists():
+        if _sha256(path) != remote.sha256:
+            raise ValueError(f"{path} is not the published file (SHA-256 {remote.sha256}); delete it and download it")
+        return path
+    by_hand = f"without a network here, put the file of {remote.url} there by hand"
+    if not download:
+        raise FileNotFoundError(
+            f"{path} is missing; {remote.reader}(download=True) fetches its {remote.megabytes} MB once; {by_hand}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # a broken download never looks like the file
+    try:
+        with urllib.request.urlopen(remote.url, timeout=60) as source, part.open("wb") as target:
+            while block := source.read(1 << 20):
+                target.write(block)
+        if _sha256(part) != remote.sha256:
+            raise ValueError(f"{remote.url} gave another file than the published one (SHA-256); nothing was kept")
+        part.replace(path)
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(f"{remote.url} could not be fetched ({error}); {by_hand}: {path}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _images(name: str, parts: list[Any], classes: tuple[str, ...], features: list[str]) -> Dataset:
+    """Return a data set of pixels and labels (train, then test), both bytes."""
+    x_train, x_test = (p.reshape(len(p), -1).astype(np.float32) / 255 for p in parts[::2])
+    y_train, y_test = (labels.astype(np.int64) for labels in parts[1::2])
+    return Dataset(name, x_train, y_train, x_test, y_test, classes, tuple(features))
+
+
+def _ranked(stream: list[str], vocabulary: int) -> Tokens:
+    """Return the stream's most frequent words, numbered by rank, ties by the alphabet."""
+    ranked = sorted(Counter(stream).items(), key=lambda item: (-item[1], item[0]))
+    names = tuple(word for word, _ in ranked[:vocabulary])
+    number = {word: i for i, word in enumerate(names)}
+    return Tokens(np.array([number[word] for word in stream if word in number], dtype=np.int64), names)
 
 
 def _topics() -> dict[str, str]:
