@@ -294,3 +294,43 @@ def test_bad_input_is_named(call, error, says):
     with pytest.raises(error, match=says):
         call()
 
+
+def test_a_film_is_a_function_of_seed_and_time():
+    film = data.moving_digits([3, 8], range(40))
+    assert film.shape == (2, 40, 20, 20) and film.dtype == np.float32
+    assert np.array_equal(data.moving_digits([8, 3], [7, 2])[1], film[0, [7, 2]])
+    assert not np.array_equal(film[0], film[1])
+    assert np.array_equal(data.moving_digits(3, 5)[0, 0], film[0, 5])
+
+
+def test_two_whole_digits_move_along_diagonals():
+    """The brighter pixel of both digits, placed by hand."""
+    x = data.digits().x_train
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        pictures = x[rng.integers(len(x), size=2)].reshape(2, 8, 8).astype(np.float32)
+        at, speed = rng.integers(13, size=(2, 2)), rng.choice([-1, 1], size=(2, 2))
+        for frame in data.moving_digits(seed, range(30))[0]:
+            expected = np.zeros((20, 20), np.float32)
+            for picture, (row, column) in zip(pictures, at, strict=True):
+                seen = expected[row : row + 8, column : column + 8]
+                np.maximum(seen, picture, out=seen)
+            assert np.array_equal(frame, expected)
+            speed = np.where((at + speed < 0) | (at + speed > 12), -speed, speed)
+            at = at + speed
+
+
+def test_films_to_test_on_show_other_digits():
+    train, test = (data.moving_digits(range(5), 0, part=part) for part in ("train", "test"))
+    assert not any(np.array_equal(*pair) for pair in zip(train, test, strict=True))
+
+
+def test_moving_digits_refuse_what_they_cannot_show():
+    with pytest.raises(ValueError, match="size = 8"):
+        data.moving_digits(0, 0, size=8)
+    with pytest.raises(ValueError, match="'train', 'test'"):
+        data.moving_digits(0, 0, part="both")
+    with pytest.raises(ValueError, match="seeds = -1"):
+        data.moving_digits([-1], 0)
+    with pytest.raises(TypeError, match="seeds"):
+        data.moving_digits(0.5, 0)

@@ -277,6 +277,34 @@ def cifar10(*, download: bool = False, folder: str | Path | None = None) -> Data
     return _images("CIFAR-10", parts, classes, names)
 
 
+def moving_digits(
+    seeds: npt.ArrayLike, times: npt.ArrayLike, *, size: int = 20, part: str = "train"
+) -> npt.NDArray[np.float32]:
+    """Return films of two handwritten digits that bounce about in a square frame, (films, times, size, size).
+
+    A film is a function of its seed alone: which two of the `digits` it shows, where they begin, and along which
+    diagonals they move, one pixel a time. Any frames of it can be asked for, in any order. Where digits overlap the
+    brighter pixel is seen. ``part`` says whether the digits come from those to train on or those to test on.
+    Pixels are float32 in [0, 1]. After Srivastava, Mansimov and Salakhutdinov (2015), section 3.
+    """
+    room = whole("size", size, 9) - 8
+    found = digits()
+    x = found.x_train if choice("part", part, ("train", "test")) == "train" else found.x_test
+    shown, start, speed = [], [], []
+    for seed in np.atleast_1d(seeds):
+        rng = np.random.default_rng(whole("seeds", seed))
+        shown.append(x[rng.integers(len(x), size=2)].reshape(2, 8, 8))
+        start.append(rng.integers(room + 1, size=(2, 2)))
+        speed.append(rng.choice([-1, 1], size=(2, 2)))
+    moved = np.array(start)[:, None] + np.array(speed)[:, None] * np.atleast_1d(times)[:, None, None]
+    corner = room - np.abs(moved % (2 * room) - room)  # (films, times, digit, axis)
+    # A matrix with a one where row i of the frame shows row j of the digit; another does the same for columns.
+    place = np.arange(size)[:, None] - corner[..., None, None] == np.arange(8)
+    rows, columns = place[..., 0, :, :].astype(np.float32), place[..., 1, :, :].astype(np.float32)
+    each = rows @ np.array(shown, dtype=np.float32)[:, None] @ columns.swapaxes(-1, -2)
+    return np.asarray(each.max(axis=2))
+
+
 def recorded(name: str) -> dict[str, Any]:
     """Return what a benchmark recorded, with its command, date and machine.
 

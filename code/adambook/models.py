@@ -153,3 +153,101 @@ class Recurrent(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         logits: Tensor = self.head(self.lstm(self.token(ids))[0])
         return logits
+
+
+LEVELS = 100  # of noise, in a diffusion model
+
+
+def signal() -> Tensor:
+    """Return the share of the variance that is still signal at each level 0 to LEVELS, float32 (LEVELS + 1,).
+
+    It is the product of 1 - beta over the levels below, with beta rising linearly from 0.1 / LEVELS to 20 / LEVELS:
+    at a thousand levels the schedule of Ho, Jain and Abbeel (2020), section 4.
+    """
+    beta = torch.linspace(0.1, 20, LEVELS) / LEVELS
+    return torch.cat([torch.ones(1), torch.cumprod(1 - beta, 0)])
+
+
+def noised(x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """Return x at level t: sqrt(a_t) x + sqrt(1 - a_t) noise, with a from `signal`; t has x's shape but the last."""
+    a = signal()[t][..., None]
+    return a.sqrt() * x + (1 - a).sqrt() * noise
+
+
+class Denoiser(nn.Module):
+    """A network that names the noise in x at level t: x (n, dim) and whole numbers t (n,) to (n, dim)."""
+
+    def __init__(self, dim: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.angles = torch.pi / 2 / LEVELS * torch.arange(1, 9)  # the level as eight sines and eight cosines
+        self.net = nn.Sequential(
+            *(nn.Linear(dim + 16, hidden), nn.SiLU()),
+            *(nn.Linear(hidden, hidden), nn.SiLU()),
+            nn.Linear(hidden, dim),
+        )
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        angle = t[..., None] * self.angles
+        named: Tensor = self.net(torch.cat([x, angle.sin(), angle.cos()], -1))
+        return named
+
+
+@torch.no_grad()
+def denoised(
+    predict: Callable[[Tensor, Tensor], Tensor], shape: tuple[int, ...], seed: int, eta: float = 1.0
+) -> Tensor:
+    r"""Return samples of this shape on their way from noise to data, (LEVELS + 1, *shape).
+
+    .. math:: \hat x_0 = (x_t - \sqrt{1 - a_t}\, \hat\epsilon) / \sqrt{a_t}, \qquad
+              x_{t-1} = \sqrt{a_{t-1}}\, \hat x_0 + \sqrt{1 - a_{t-1} - \sigma^2}\, \hat\epsilon + \sigma \xi, \qquad
+              \sigma^2 = \eta^2 \frac{1 - a_{t-1}}{1 - a_t} \Big(1 - \frac{a_t}{a_{t-1}}\Big)
+
+    ``predict(x, t)`` names the noise. ``seed`` decides all of the randomness; what stands along leading axes of
+    ``shape``, before the last two, gets the same. ``eta`` is 1 for the chain of Ho, Jain and Abbeel (2020), equation
+    7, and 0 for one without new noise. Source: Song, Meng and Ermon (2021), equations 12 and 16.
+    """
+    eta = real("eta", eta, 0, 1)
+    generator, a = torch.Generator().manual_seed(whole("seed", seed)), signal()
+    path = [torch.randn(shape[-2:], generator=generator).expand(shape)]
+    for t in range(LEVELS, 0, -1):
+        x, sigma = path[-1], eta * ((1 - a[t - 1]) / (1 - a[t]) * (1 - a[t] / a[t - 1])).sqrt()
+        noise = predict(x, torch.full(shape[:-1], t))
+        clean = (x - (1 - a[t]).sqrt() * noise) / a[t].sqrt()
+        back = a[t - 1].sqrt() * clean + (1 - a[t - 1] - sigma**2).clamp(min=0).sqrt() * noise
+        path.append(back + sigma * torch.randn(shape[-2:], generator=generator))
+    return torch.stack(path)
+
+
+def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 256) -> Tensor:
+    """Return how far two clouds of n points are apart, (...,), for a (..., n, d) and b (n, d) of equal n.
+
+    On each of many random lines, the same in every call, the sorted shadows of the points are matched; the root mean
+    square of the gaps is the distance. Raises ValueError where the clouds differ in size.
+    """
+    if a.shape[-2:] != b.shape[-2:]:
+        raise ValueError(f"a has shape {tuple(a.shape)}, b {tuple(b.shape)}; allowed: the same last two axes")
+    generator = torch.Generator().manual_seed(0)
+    lines = F.normalize(torch.randn(a.shape[-1], directions, generator=generator), dim=0)
+    gaps = (a @ lines).sort(-2).values - (b @ lines).sort(-2).values
+    return gaps.square().mean((-2, -1)).sqrt()
+
+
+def next_frame(frames: int = 4, channels: int = 24) -> nn.Sequential:
+    """Return a network that draws the frame after the last ones: (n, frames, h, w) to (n, 1, h, w); h, w even.
+
+    Four layers of filters; the first halves the height and the width, and the last one's four channels are the four
+    pixels of each place in the finer frame.
+    """
+    channels, layers = whole("channels", channels, 1), list[nn.Module]()
+    for inputs, size, step in ((whole("frames", frames, 1), 5, 2), (channels, 3, 1), (channels, 3, 1)):
+        layers += [nn.Conv2d(inputs, channels, size, step, padding=size // 2), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(channels, 4, 3, padding=1), nn.PixelShuffle(2))
+
+
+@torch.no_grad()
+def rolled_out(model: Callable[[Tensor], Tensor], seen: Tensor, steps: int) -> Tensor:
+    """Return what a model makes of its own predictions, (n, steps, h, w), after the frames seen (n, frames, h, w)."""
+    film = seen
+    for _ in range(whole("steps", steps, 1)):
+        film = torch.cat([film, model(film[:, -seen.shape[1] :]).clamp(0, 1)], 1)
+    return film[:, seen.shape[1] :]
