@@ -107,6 +107,14 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"rival": "AMSGrad of the web", "beta2": 0.999, "horizon": 100.0},
         {"rival": "SGD", "C": 1.0, "period": 9},
     ],
+    ex.NewtonSchulz: [
+        {},
+        {"steps": 0, "sigma1": 10.0, "sigma2": 0.001},
+        {"coefficients": "cubic", "steps": 10, "sigma2": 0.001},
+        {"coefficients": "exact (SVD)", "steps": 1},
+        {"steps": 10, "sigma1": 0.5, "sigma2": 0.5},
+        {"steps": 1, "sigma1": 0.002, "sigma2": 7.0},
+    ],
     ex.DecayMap: [
         {},
         {"steps": 30.0, "noise": 0.0, "ratio": 100.0},
@@ -170,6 +178,10 @@ def _counterexample(e: ex.Counterexample) -> dict[str, Any]:
     return {"x": [run.theta[10::10, 0] for run in runs], "regret": regrets}
 
 
+def _newton_schulz(e: ex.NewtonSchulz) -> dict[str, Any]:
+    return {"values": [e.singular_values(steps) for steps in range(11)]}
+
+
 def _decay_map(e: ex.DecayMap) -> dict[str, Any]:
     return {
         "maps": [error.ravel() for error in e.maps().values()],
@@ -188,6 +200,7 @@ NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.Duel: _duel,
     ex.ConventionSwitch: _switch,
     ex.Counterexample: _counterexample,
+    ex.NewtonSchulz: _newton_schulz,
     ex.DecayMap: _decay_map,
 }
 

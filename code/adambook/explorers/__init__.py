@@ -10,6 +10,7 @@ from .effective_step import EffectiveStep
 from .ewma import EWMAExplorer
 from .mgf import MGFExplorer
 from .microscope import Microscope
+from .newton_schulz import NewtonSchulz
 from .race import Race
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "EffectiveStep",
     "MGFExplorer",
     "Microscope",
+    "NewtonSchulz",
     "Race",
 ]

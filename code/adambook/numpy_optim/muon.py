@@ -15,19 +15,24 @@ from adambook.numpy_optim.sgd import MomentumState
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
-def newton_schulz(matrix: npt.ArrayLike, steps: int = 5, eps: Hyper = 1e-7) -> Array:
+def newton_schulz(
+    matrix: npt.ArrayLike,
+    steps: int = 5,
+    eps: Hyper = 1e-7,
+    coefficients: tuple[float, float, float] = QUINTIC,
+) -> Array:
     r"""Return ``matrix`` with its singular values brought near one.
 
     .. math:: X_0 = \frac{G}{\max(\lVert G \rVert_F, \epsilon)}, \qquad
               X_k = a X_{k-1} + (b A + c A^2) X_{k-1}, \qquad A = X_{k-1} X_{k-1}^\top
 
-    with (a, b, c) from `QUINTIC`, which are chosen for a steep start and never settle: after five steps the
-    values lie between about 0.7 and 1.2, those far below the largest have grown 485 times. The last two axes of
-    ``matrix`` are the matrix, ``(..., A, B)``; the dtype is kept. Raises ValueError for fewer axes.
+    with (a, b, c) the ``coefficients``. Those of `QUINTIC` are chosen for a steep start and never settle: after five
+    steps the values lie between about 0.7 and 1.2, those far below the largest have grown 485 times. The last two
+    axes of ``matrix`` are the matrix, ``(..., A, B)``; the dtype is kept. Raises ValueError for fewer axes.
     Source: Jordan et al. (2024).
     """
     x = _matrix("matrix", matrix)
-    a, b, c = QUINTIC
+    a, b, c = coefficients
     tall = x.shape[-2] > x.shape[-1]
     x = np.swapaxes(x, -2, -1) if tall else x  # the smaller of X X^T and X^T X
     x = x / np.maximum(np.linalg.norm(x, axis=(-2, -1), keepdims=True), eps)
