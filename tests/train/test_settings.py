@@ -15,7 +15,7 @@ import torch
 from adambook import data, tasks, torch_optim
 from adambook.train.__main__ import main
 from adambook.train.log import CsvLog, Row, TensorBoardLog
-from adambook.train.loop import OURS, THEIRS, averaged, optimizer_class, schedule
+from adambook.train.loop import OURS, THEIRS, averaged, optimizer_class, schedule, train
 from adambook.train.settings import Refused, parse
 from adambook.train.tasks import build
 
@@ -149,6 +149,21 @@ def test_every_optimizer_continues_as_if_it_had_not_stopped(name, tmp_path, tens
     assert whole.keys() == halves.keys() and len(whole) >= 4
     for key in whole:
         assert torch.equal(whole[key], halves[key]), key
+
+
+def test_sophia_looks_at_the_curvature_at_every_tenth_step(tmp_path, tensors_of):
+    h = []
+    for step in (1, 10, 11, 12):  # each goes on from the last
+        assert run(f"digits-mlp --batch-size 8 --optimizer SophiaG --steps {step} --checkpoint {tmp_path}") == 0
+        h.append(tensors_of(tmp_path / f"step-{step:08}")[".optimizer.state.0.weight.hessian"])
+    # B = 8 and beta2 = 0.99: one percent of 8 squares, the rest of them 0 where a pixel is black
+    assert torch.equal(h[0], h[1]) and torch.equal(h[2], h[3]) and not torch.equal(h[1], h[2])
+    assert 0 < h[0].max() < 0.01 * 8  # gradients of a mean of losses are below 1 here
+
+
+def test_sophia_refuses_fp16():
+    with pytest.raises(Refused, match=r"fp16 does not go with SophiaG.*allowed: fp32, bf16"):
+        train(read("digits-mlp --optimizer SophiaG --precision fp16 --steps 1"))
 
 
 def test_a_checkpoint_before_the_first_step_that_fp16_does_not_skip(tmp_path, tensors_of, monkeypatch):

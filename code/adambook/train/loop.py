@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adambook import torch_optim
+from adambook.schedules import constant, cosine
 from adambook.train.checkpoint import Checkpoints, about
 from adambook.train.log import LOGS, Log, Row
 from adambook.train.processes import Processes
@@ -31,6 +32,7 @@ from adambook.train.tasks import Task, build
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 DROPOUT = 4  # what a random stream is for, after those of adambook.tasks
+CURVATURE_EVERY = 10  # steps between two of Sophia's estimates, as in its paper
 
 
 @contextmanager
@@ -60,7 +62,8 @@ def _optimizers(module: Any, *unfit: str) -> list[str]:
     )
 
 
-OURS = _optimizers(torch_optim, "Optimizer")
+# SophiaH takes a second derivative at some steps, which DDP, FSDP2 and a compiled model do not give.
+OURS = _optimizers(torch_optim, "Optimizer", "SophiaH")
 # LBFGS evaluates the model several times a step; SparseAdam takes no dense gradients.
 THEIRS = _optimizers(torch.optim, "Optimizer", "LBFGS", "SparseAdam")
 
@@ -81,6 +84,8 @@ def train(settings: Settings) -> int:
     Raises `Refused`, before anything is written, for settings that do not work.
     """
     kind = optimizer_class(settings.optimizer)
+    if kind is torch_optim.SophiaG and settings.precision == "fp16":
+        raise Refused("--precision fp16 does not go with SophiaG, whose squares overflow; allowed: fp32, bf16")
     try:
         task = build(settings)
         defaults = kind(task.model.parameters(), **settings.hyper).defaults
@@ -112,13 +117,10 @@ def _hyper_sentence(kind: Any, settings: Settings) -> str | None:
 
 
 def schedule(settings: Settings, step: int) -> float:
-    """Return the factor of the learning rate at a step, counted from 1: the warm-up rises to 1, cosine falls."""
-    if step <= settings.warmup:
-        return step / (settings.warmup + 1)
+    """Return the factor of the learning rate at a step, counted from 1."""
     if settings.schedule == "constant":
-        return 1.0
-    done = (step - 1 - settings.warmup) / (settings.steps - settings.warmup)
-    return 0.5 * (1 + math.cos(math.pi * done))
+        return constant(settings.warmup)(step)
+    return cosine(settings.steps, settings.warmup)(step)
 
 
 class Signals:
@@ -169,6 +171,8 @@ class Run:
             # its place in a buffer: after this pass, a run and its continuation have the same arrangement.
             F.cross_entropy(*self._predict(task.batch(1))).backward()  # type: ignore[no-untyped-call]
         self.optimizer = processes.optimizer(kind, self.model, settings.hyper)
+        inner = getattr(self.optimizer, "optim", self.optimizer)  # what ZeRO wraps
+        self.sophia = inner if isinstance(inner, torch_optim.SophiaG) else None
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "fp16")
         if self.checkpoints and latest:
             self.checkpoints.load(latest, self.model, self.optimizer)
@@ -229,6 +233,8 @@ class Run:
         torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * schedule(self.settings, step)
+        if self.sophia and step % CURVATURE_EVERY == 1:
+            self._look_at_curvature(self.sophia, step)
         self.optimizer.zero_grad()
         logits, y = self._predict(self.task.batch(step))
         loss = F.cross_entropy(logits, y)
@@ -239,6 +245,15 @@ class Run:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return loss.detach()
+
+    def _look_at_curvature(self, sophia: torch_optim.SophiaG, step: int) -> None:
+        """Give Sophia the gradient for labels that are drawn from the model's own prediction."""
+        batch = self.task.batch(step)
+        logits, _ = self._predict(batch)
+        drawn = torch.multinomial(logits.detach().softmax(-1), 1)[:, 0]
+        self.optimizer.zero_grad()
+        F.cross_entropy(logits, drawn).backward()  # type: ignore[no-untyped-call]
+        sophia.update_hessian(batch[1].numel())
 
     @torch.no_grad()
     def test(self) -> Tested:
