@@ -26,6 +26,7 @@ LAYERS = (
     ("train",),
     ("figures",),
     ("family", "explorers"),
+    ("sweep",),
     ("checks", "cli"),
 )
 HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}

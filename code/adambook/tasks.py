@@ -643,13 +643,24 @@ def _slices(length: int, size: int) -> list[slice]:
     return [slice(at, min(at + size, length)) for at in range(0, length, size)]
 
 
-class _Progress(Objective):
-    """The same objective with a progress bar that counts its gradients.
+def progress_bar(total: int, name: str, unit: str = "step") -> Any:
+    """Return a tqdm bar, to be updated and closed, or None.
 
     The bar appears after 2 s, on the error stream, and vanishes at the end. It needs tqdm, and a terminal or
     a notebook; with ADAMBOOK_NO_PROGRESS in the environment, as in builds and tests, it stays away, so that
     no stored output keeps a trace of it.
     """
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules) or "ADAMBOOK_NO_PROGRESS" in os.environ:
+        return None
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=total, desc=name, delay=DELAY, leave=False, unit=unit)
+
+
+class _Progress(Objective):
+    """The same objective with a progress bar that counts its gradients."""
 
     def __init__(self, task: Task, steps: int, name: str) -> None:
         self.task, self.steps, self.name = task, steps, name
@@ -657,13 +668,7 @@ class _Progress(Objective):
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        watched = sys.stderr.isatty() or "ipykernel" in sys.modules
-        if watched and "ADAMBOOK_NO_PROGRESS" not in os.environ:
-            try:
-                from tqdm import tqdm
-            except ImportError:
-                return self
-            self._bar = tqdm(total=self.steps, desc=self.name, delay=DELAY, leave=False, unit="step")
+        self._bar = progress_bar(self.steps, self.name)
         return self
 
     def __exit__(self, *_: object) -> None:
