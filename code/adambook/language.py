@@ -79,7 +79,7 @@ def train(
 
 
 @torch.no_grad()
-def token_losses(model: nn.Module, pair: Pair, windows: int = 1024) -> Tensor:
+def token_losses(model: nn.Module, pair: Pair, windows: int = 512) -> Tensor:
     """Return the cross-entropy of every token in some ``windows`` of the pair, evenly spread: (windows, context)."""
     every = max(1, len(pair[0]) // whole("windows", windows, 1))
     x, y = (part[::every] for part in pair)
