@@ -17,15 +17,15 @@ PACKAGE = Path(__file__).parents[1] / "code" / "adambook"
 #: folder. `_check` and `figures` have no layer to know: the first knows nothing, the second is drawn by all above.
 LAYERS = (
     ("_check",),
-    ("objectives", "moments"),
+    ("objectives", "moments", "schedules"),
     ("numpy_optim",),
     ("torch_optim",),
     ("descent",),
     ("data", "tasks", "claims"),
-    ("models", "language"),
+    ("models", "language", "curvature"),
     ("train",),
     ("figures",),
-    ("family", "explorers"),
+    ("family", "explorers", "atlas"),
     ("sweep",),
     ("checks", "cli"),
 )
@@ -108,7 +108,7 @@ def loaded(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["adambook", "adambook.numpy_optim", "adambook.explorers", "adambook.descent", "adambook.figures"]
+    "module", ["adambook", "adambook.numpy_optim", "adambook.explorers", "adambook.descent", "adambook.figures", "adambook.atlas"]
 )
 def test_no_torch_is_loaded(module):
     assert "torch" not in loaded(f"import {module}")

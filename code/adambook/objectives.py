@@ -62,8 +62,12 @@ class Objective:
         raise NotImplementedError
 
 
-def _stack(*parts: Array) -> Array:
-    return np.stack(np.broadcast_arrays(*parts), axis=-1)
+def _like(theta: Array, *parts: Array) -> Array:
+    """Return the parts as one array, or tensor, that lies in memory as ``theta`` does."""
+    both = abs(theta)  # a new one of the same kind; its values are not used
+    for i, part in enumerate(parts):
+        both[..., i] = part
+    return both
 
 
 class Quadratic(Objective):
@@ -143,7 +147,7 @@ class Rosenbrock(Objective):
     def _grad(self, theta: Array, t: int) -> Array:
         x, y = theta[..., 0], theta[..., 1]
         bend = 2 * self.b * (y - x * x)
-        return _stack(-2 * (1 - x) - 2 * x * bend, bend)
+        return _like(theta, -2 * (1 - x) - 2 * x * bend, bend)
 
 
 class Beale(Objective):
@@ -161,9 +165,10 @@ class Beale(Objective):
     def _grad(self, theta: Array, t: int) -> Array:
         x, y = theta[..., 0], theta[..., 1]
         residuals = [(i, c - x + x * y**i) for i, c in enumerate((1.5, 2.25, 2.625), 1)]
-        return _stack(
-            np.asarray(sum(2 * r * (y**i - 1) for i, r in residuals)),
-            np.asarray(sum(2 * r * i * x * y ** (i - 1) for i, r in residuals)),
+        return _like(
+            theta,
+            sum(2 * r * (y**i - 1) for i, r in residuals),
+            sum(2 * r * i * x * y ** (i - 1) for i, r in residuals),
         )
 
 
@@ -189,7 +194,7 @@ class Himmelblau(Objective):
     def _grad(self, theta: Array, t: int) -> Array:
         x, y = theta[..., 0], theta[..., 1]
         p, q = x * x + y - 11, x + y * y - 7
-        return _stack(4 * x * p + 2 * q, 2 * p + 4 * y * q)
+        return _like(theta, 4 * x * p + 2 * q, 2 * p + 4 * y * q)
 
 
 class Rastrigin(Objective):
@@ -228,7 +233,7 @@ class Saddle(Objective):
 
     def _grad(self, theta: Array, t: int) -> Array:
         x, y = theta[..., 0], theta[..., 1]
-        return _stack(x, y**3 - y)
+        return _like(theta, x, y**3 - y)
 
 
 class Noisy(Objective):
