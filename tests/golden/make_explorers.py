@@ -115,6 +115,13 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"steps": 10, "sigma1": 0.5, "sigma2": 0.5},
         {"steps": 1, "sigma1": 0.002, "sigma2": 7.0},
     ],
+    ex.ScheduleFree: [
+        {},
+        {"beta": 0.0, "noise": 0.0, "shown": 100},
+        {"objective": "Himmelblau's four minima", "beta": 0.5, "noise": 0.3, "seed": 3},
+        {"objective": "saddle", "lr": 0.05, "shown": 40},
+        {"objective": "Beale's plateau", "beta": 0.99, "x0": 0.0, "y0": 0.5, "shown": 60},
+    ],
     ex.DecayMap: [
         {},
         {"steps": 30.0, "noise": 0.0, "ratio": 100.0},
@@ -182,6 +189,10 @@ def _newton_schulz(e: ex.NewtonSchulz) -> dict[str, Any]:
     return {"values": [e.singular_values(steps) for steps in range(11)]}
 
 
+def _schedule_free(e: ex.ScheduleFree) -> dict[str, Any]:
+    return {"points": [points[:30] for points in e.points().values()]}
+
+
 def _decay_map(e: ex.DecayMap) -> dict[str, Any]:
     return {
         "maps": [error.ravel() for error in e.maps().values()],
@@ -201,6 +212,7 @@ NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.ConventionSwitch: _switch,
     ex.Counterexample: _counterexample,
     ex.NewtonSchulz: _newton_schulz,
+    ex.ScheduleFree: _schedule_free,
     ex.DecayMap: _decay_map,
 }
 

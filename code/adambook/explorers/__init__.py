@@ -12,6 +12,7 @@ from .mgf import MGFExplorer
 from .microscope import Microscope
 from .newton_schulz import NewtonSchulz
 from .race import Race
+from .schedule_free import ScheduleFree
 
 __all__ = [
     "AdagradSquares",
@@ -26,4 +27,5 @@ __all__ = [
     "Microscope",
     "NewtonSchulz",
     "Race",
+    "ScheduleFree",
 ]
