@@ -24,16 +24,18 @@ def train(
     seeds: Sequence[int],
     steps: int,
     multipliers: Sequence[float],
-    marks: Sequence[int],
+    every: int | None,
     device: str,
     tick: Callable[[int], Any] = lambda members: None,
 ) -> list[Row]:
     """Train ``points`` (number in the grid: hyper-parameters) with every seed; return a row a member and mark.
 
-    A row holds point, seed, step, diverged_at (0: not), loss (mean over the batches since the last mark) and the
-    metrics. ``multipliers`` are the schedule's values at t = 1, 2, ...; ``marks`` the steps after which to measure,
-    the last of them ``steps``. ``tick`` is told after each step how many members took it.
+    A row holds point, seed, step, diverged_at (0: not) and, unless it diverged, loss (the mean over the batches since
+    the last mark; without ``every``, of the last tenth) and the metrics. ``multipliers`` are the schedule's values
+    at t = 1, 2, .... ``tick`` is told after each step how many members took it.
     """
+    marks = marks_of(steps, every)
+    fresh = marks if every else {steps - -(-steps // 10)}  # where the mean begins anew
     task = named(task) if isinstance(task, str) else task
     place = torch.device(device)
     with LOCK, torch.random.fork_rng([place] if place.type == "cuda" else []):
@@ -59,8 +61,14 @@ def train(
                 tick(loss.numel())
             if t in marks:
                 rows += measured(stack, rule.result(), list(points), t, diverged, losses / max(1, since))
+            if t in fresh:
                 losses, since = torch.zeros_like(losses), 0
     return rows
+
+
+def marks_of(steps: int, every: int | None) -> set[int]:
+    """Return the steps after which members are measured."""
+    return {steps, *range(0, steps, every)} if every else {steps}
 
 
 def measured(
@@ -71,6 +79,6 @@ def measured(
         for j, seed in enumerate(stack.seeds):
             row: Row = {"point": point, "seed": seed, "step": t, "diverged_at": int(diverged[i, j])}
             if not row["diverged_at"]:
-                row |= {"loss": float(losses[i, j]) if t else float("nan")} | stack.measure(theta[i, j], j)
+                row |= ({"loss": float(losses[i, j])} if t else {}) | stack.measure(theta[i, j], j)
             rows.append(row)
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -90,6 +91,13 @@ class Resolved:
         if not (isinstance(self.kind, type) and issubclass(self.kind, torch.optim.Optimizer)):
             raise TypeError(f"optimizer = {optimizer!r}; allowed: a subclass of torch.optim.Optimizer, or a name")
         check_names(self.kind, self.options)
+
+    def __repr__(self) -> str:
+        if self.make is None:
+            return f"{self.kind.__name__} {self.options}"
+        code = getattr(self.make, "__code__", None)
+        digest = sha256(code.co_code + repr(code.co_names).encode()).hexdigest()[:12] if code else repr(self.make)
+        return f"{self.options} {digest}"
 
     @property
     def elementwise(self) -> bool:

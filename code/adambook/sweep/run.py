@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from itertools import product
 from os import PathLike
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from adambook._check import real, whole
 from adambook.sweep import chunk
+from adambook.sweep.folder import Folder
 from adambook.sweep.result import OF_MEMBER, Sweep, frame
-from adambook.sweep.rules import Optimizer, Resolved
-from adambook.sweep.stack import build_model
+from adambook.sweep.rules import Optimizer, Options, Resolved
+from adambook.sweep.stack import Stack, build_model
 from adambook.sweep.task import TASKS, Task, named
 from adambook.tasks import progress_bar
 
-Point = dict[str, Any]
-
 # A stack holds so many parameters at a time: then the arrays of one step stay near the processor.
 CHUNK = 2**20
+CONNECT = 10  # seconds to wait for a scheduler
 
 
 def sweep(
@@ -39,7 +41,33 @@ def sweep(
     device: str = "cpu",
     progress: bool = True,
 ) -> Sweep:
-    """Train every point of a grid with every seed at once, and return the table of what came of it."""
+    """Train every point of a grid with every seed at once, and return the table of what came of it.
+
+    ``task`` is a name (digits-mlp, digits-cnn, text-transformer) or a `Task`. ``optimizer`` is the name of a class of
+    `adambook.torch_optim` (all but SophiaG and SophiaH, which need a Hessian), any subclass of torch.optim.Optimizer,
+    or, for another convention, a function of the grid's axes: it returns (name or class, options), or a function of a
+    model that returns its optimizer or several. ``grid`` maps hyper-parameters to their values; all combinations are
+    run. ``seeds`` is how many, or which. ``schedule(t)`` multiplies the learning rate at t = 1, 2, ....
+
+    The members of a grid are trained as one stack, (points, seeds, d): rules that look at one number at a time as one
+    parameter, Muon, LAMB, Adafactor and classes from elsewhere member by member. A member whose loss or parameters
+    are no longer finite has ``diverged_at``, the step; it disturbs no other.
+
+    ``every`` measures also at steps 0, every, 2 every, ..., in ``result.curves``. ``folder`` keeps every finished
+    part as a Parquet file; the same call continues a sweep that was killed, and another is refused. ``workers`` are
+    processes of this machine, through joblib; ``scheduler`` is the address of a Dask scheduler, whose workers need
+    the same versions installed (one thread each: a process trains one stack at a time) and may die. ``progress``
+    shows a bar after 2 s, as `adambook.tasks.tune` does.
+
+    What is promised: start, batches and noise are functions of the seeds and the step, the same for all points and
+    methods. (Noise is drawn for all seeds of a sweep together: another set of seeds draws other noise.) The same
+    call on the same machine with as many threads gives the same numbers, bit for bit. In other stacks (other points,
+    workers, or a sweep that was continued) sums may be taken in another order: they agree to rounding, which training
+    amplifies as it does any other difference.
+
+    Errors, all before the training: TypeError or ValueError that names the argument, its value and what is allowed;
+    ImportError that says what to install; OSError if no scheduler answers.
+    """
     points, seeds = points_of(grid), seeds_of(seeds)
     steps = whole("steps", steps, 1)
     every = None if every is None else whole("every", every, 1, steps)
@@ -47,33 +75,109 @@ def sweep(
     check_device(device)
     built = task_of(task)
     resolved = [Resolved(optimizer, point) for point in points]
-    check_model(built, resolved, seeds[0])
+    model = check_model(built, resolved, seeds[0])
     multipliers = [1.0 if schedule is None else real(f"schedule({t})", schedule(t)) for t in range(1, steps + 1)]
-    marks = sorted({steps, *range(0, steps + 1, every)} if every else {steps - -(-steps // 10), steps})
+    name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", type(optimizer).__name__)
+    title = f"{name}, {built.name}, {steps} steps"
 
-    size = sum(p.numel() for p in build_model(built, seeds[0]).parameters()) * len(seeds)
-    chunks = chunks_of(resolved, range(len(points)), max(1, min(CHUNK // size, -(-len(points) // workers))))
-    title = f"{optimizer if isinstance(optimizer, str) else optimizer.__name__}, {built.name}, {steps} steps"
-    rows: list[chunk.Row] = []
-    bar = progress_bar(len(points) * len(seeds) * steps, title) if progress else None
-    for numbers in chunks:
-        rows += chunk.train(
-            task,
-            optimizer,
-            {n: points[n] for n in numbers},
-            seeds,
-            steps,
-            multipliers,
-            marks,
-            device,
-            bar.update if bar else lambda members: None,
-        )
-    if bar:
-        bar.close()
-    return frame(rows if every else [row for row in rows if row["step"] == steps], points, seeds, title)
+    runner = Runner(workers, scheduler)
+    kept = None
+    if folder is not None:
+        identity = {
+            "task": built.name,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "first loss": first_loss(built, seeds[0]),
+            "optimizer": name,
+            "points": [repr(each) for each in resolved],
+            "seeds": seeds,
+            "steps": steps,
+            "schedule": None if schedule is None else sha256(repr(multipliers).encode()).hexdigest()[:12],
+            "every": every,
+        }
+        kept = Folder(folder, identity, len(seeds) * len(chunk.marks_of(steps, every)))
+    rows = kept.rows() if kept else []
+    done = {row["point"] for row in rows}
+    todo = [number for number in range(len(points)) if number not in done]
+    most = max(1, CHUNK // (len(seeds) * sum(p.numel() for p in model.parameters())))
+    if runner.workers > 1:
+        most = min(most, max(1, -(-len(todo) // runner.workers)))
+    same = {"task": task, "optimizer": optimizer, "seeds": seeds, "steps": steps, "multipliers": multipliers}
+    jobs = [
+        {**same, "points": {n: points[n] for n in numbers}, "every": every, "device": device}
+        for numbers in chunks_of(resolved, todo, most)
+    ]
+    bar = progress_bar(len(todo) * len(seeds) * steps, title) if progress else None
+    try:
+        for found in runner.run(jobs, bar.update if bar else lambda members: None):
+            rows += found
+            if kept:
+                kept.add(found)
+    finally:
+        if bar:
+            bar.close()
+        runner.close()
+    if kept:
+        kept.compact(rows)
+    return frame(rows, points, seeds, title)
 
 
-def points_of(grid: Mapping[str, Any]) -> list[Point]:
+class Runner:
+    """Where the parts of a sweep are run: in this process, in others, or on the machines of a Dask scheduler."""
+
+    def __init__(self, workers: int, scheduler: str | None) -> None:
+        self.workers, self.client = workers, None
+        if scheduler is not None:
+            joblib()
+            try:
+                self.client = distributed().Client(scheduler, set_as_default=False, timeout=CONNECT)
+            except (OSError, ValueError) as error:
+                raise OSError(
+                    f"scheduler = {scheduler!r} does not answer ({error}); allowed: the address that `dask scheduler` "
+                    "prints, such as tcp://host:8786"
+                ) from error
+            self.workers = max(workers, len(self.client.scheduler_info(n_workers=-1)["workers"]))
+        elif workers > 1:
+            joblib()
+
+    def run(self, jobs: Sequence[Options], tick: Callable[[int], Any]) -> Iterator[list[chunk.Row]]:
+        """Yield what `chunk.train` makes of each job, in the order in which they are finished."""
+        if self.client is None and self.workers == 1:
+            yield from (chunk.train(**job, tick=tick) for job in jobs)
+            return
+        with self._backend():
+            parallel = joblib().Parallel(n_jobs=self.workers, return_as="generator_unordered")
+            for found in parallel(joblib().delayed(chunk.train)(**job) for job in jobs):
+                members = {(row["point"], row["seed"]) for row in found}
+                tick(len(members) * found[-1]["step"])
+                yield found
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
+
+    def _backend(self) -> Any:
+        if self.client is None:
+            return joblib().parallel_config(backend="loky")
+        return joblib().parallel_config(backend="dask", client=self.client)
+
+
+def joblib() -> Any:
+    try:
+        import joblib
+    except ImportError as error:
+        raise ImportError("workers= needs joblib; install it with: pip install 'adambook[sweep]'") from error
+    return joblib
+
+
+def distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise ImportError("scheduler= needs dask; install it with: pip install 'adambook[sweep]'") from error
+    return distributed
+
+
+def points_of(grid: Mapping[str, Any]) -> list[Options]:
     """Return every point of the grid, the last axis fastest; a value that is no list is an axis of one."""
     if not isinstance(grid, Mapping) or not grid:
         raise ValueError(f"grid = {grid!r}; allowed: hyper-parameters with values, such as {{'lr': [1e-3, 1e-2]}}")
@@ -116,8 +220,8 @@ def check_device(device: str) -> None:
         raise ValueError(f"device = {device!r}; allowed here: {', '.join(map(repr, kinds))}")
 
 
-def check_model(task: Task, resolved: Sequence[Resolved], seed: int) -> None:
-    """Build a model and every point's optimizer once: what is wrong with them is said before the training."""
+def check_model(task: Task, resolved: Sequence[Resolved], seed: int) -> nn.Module:
+    """Return the seed's model, after every point's optimizer has been built for it: each says what is wrong with it."""
     model = build_model(task, seed)
     trained = [p for p in model.parameters() if p.requires_grad]
     dtypes = {p.dtype for p in trained}
@@ -130,6 +234,13 @@ def check_model(task: Task, resolved: Sequence[Resolved], seed: int) -> None:
         )
     for each in resolved:
         each.of(model)
+    return model
+
+
+def first_loss(task: Task, seed: int) -> str:
+    """Return the first loss of a seed to five digits: a sweep of another model, data or loss has another."""
+    stack = Stack(task, 1, (seed,), torch.device("cpu"))
+    return f"{stack.gradient(1)[1].item():.5g}"
 
 
 def chunks_of(resolved: Sequence[Resolved], todo: Iterable[int], most: int) -> list[list[int]]:
