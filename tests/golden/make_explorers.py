@@ -122,6 +122,14 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"objective": "saddle", "lr": 0.05, "shown": 40},
         {"objective": "Beale's plateau", "beta": 0.99, "x0": 0.0, "y0": 0.5, "shown": 60},
     ],
+    ex.Schedules: [
+        {},
+        {"warmup": 0, "noise": 0.0},
+        {"optimizer": "SGD", "peak": 0.003, "bold": "one-cycle"},
+        {"optimizer": "SGD", "peak": 0.01, "objective": "Himmelblau's four minima", "warmup": 1, "steps": 200},
+        {"objective": "saddle", "peak": 0.3, "warmup": 100, "steps": 500, "decay": 0.5, "noise": 0.5, "bold": "WSD"},
+        {"objective": "Beale's plateau", "peak": 0.1, "decay": 0.02},
+    ],
     ex.DecayMap: [
         {},
         {"steps": 30.0, "noise": 0.0, "ratio": 100.0},
@@ -193,6 +201,12 @@ def _schedule_free(e: ex.ScheduleFree) -> dict[str, Any]:
     return {"points": [points[:30] for points in e.points().values()]}
 
 
+def _schedules(e: ex.Schedules) -> dict[str, Any]:
+    steps = range(1, e.steps + 11)
+    factors = [[schedule(t) for t in steps] for schedule in e.schedules().values()]
+    return {"factors": factors, "gap": [gap[:30] for gap in e.gaps().values()]}
+
+
 def _decay_map(e: ex.DecayMap) -> dict[str, Any]:
     return {
         "maps": [error.ravel() for error in e.maps().values()],
@@ -213,6 +227,7 @@ NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.Counterexample: _counterexample,
     ex.NewtonSchulz: _newton_schulz,
     ex.ScheduleFree: _schedule_free,
+    ex.Schedules: _schedules,
     ex.DecayMap: _decay_map,
 }
 

@@ -13,6 +13,7 @@ from .microscope import Microscope
 from .newton_schulz import NewtonSchulz
 from .race import Race
 from .schedule_free import ScheduleFree
+from .schedules import Schedules
 
 __all__ = [
     "AdagradSquares",
@@ -28,4 +29,5 @@ __all__ = [
     "NewtonSchulz",
     "Race",
     "ScheduleFree",
+    "Schedules",
 ]
