@@ -55,8 +55,8 @@ def main() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     results = {type(rule).__name__: row(rule, 512) for rule in RULES}
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    results["all six"] = {"seconds": round(sum(found["seconds"] for found in results.values()), 1)}
-    results["all six"]["memory added, MB"] = round(memory)
+    sums = {key: round(sum(found[key] for found in results.values()), 1) for key in ("seconds", "processor, s")}
+    results["all six"] = sums | {"memory added, MB": round(memory)}
     print(results["all six"])
     if torch.cuda.is_available():
         row(RULES[0], 64, "cuda")  # starts the GPU
