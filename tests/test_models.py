@@ -103,3 +103,36 @@ def test_a_film_is_rolled_out_from_its_own_frames():
     for i in range(5):
         assert torch.equal(film[:, i], seen[:, -1].roll(i + 1, -1))
     assert models.rolled_out(lambda last: last[:, :1] + 2, seen, 1).max() == 1  # brighter than white is white
+
+
+def test_post_normalization_is_the_original_transformers_block():
+    """Vaswani et al. (2017), section 3.1: the norm of the sum, twice; torch's own layer is the second witness."""
+    torch.manual_seed(0)
+    block, x = models.Block(16, 2, 0.0, post_norm=True), torch.randn(3, 5, 16)
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 64, dropout=0.0, activation="gelu", batch_first=True)
+    pairs = (
+        (layer.self_attn.in_proj_weight, block.qkv.weight),
+        (layer.self_attn.in_proj_bias, block.qkv.bias),
+        (layer.self_attn.out_proj.weight, block.out.weight),
+        (layer.self_attn.out_proj.bias, block.out.bias),
+        (layer.linear1.weight, block.mlp[0].weight),
+        (layer.linear1.bias, block.mlp[0].bias),
+        (layer.linear2.weight, block.mlp[2].weight),
+        (layer.linear2.bias, block.mlp[2].bias),
+    )
+    with torch.no_grad():
+        for theirs, ours in pairs:
+            theirs.copy_(ours)
+        causal = torch.nn.Transformer.generate_square_subsequent_mask(5)
+        expected = layer(x, src_mask=causal, is_causal=True)
+        # float32, a few dozen operations on numbers near 1
+        torch.testing.assert_close(block(x), expected, rtol=1e-5, atol=1e-5)
+        assert not torch.allclose(models.Block(16, 2, 0.0)(x), expected, atol=0.1)
+
+
+def test_the_place_of_the_norm_changes_no_weight():
+    shapes = [
+        {name: tensor.shape for name, tensor in models.Transformer(9, 4, post_norm=post).state_dict().items()}
+        for post in (False, True)
+    ]
+    assert shapes[0] == shapes[1]

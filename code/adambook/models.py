@@ -99,15 +99,25 @@ class VAE(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A small decoder-only transformer: (batch, time) token numbers to (batch, time, vocabulary) logits."""
+    """A small decoder-only transformer: (batch, time) token numbers to (batch, time, vocabulary) logits.
+
+    ``post_norm`` normalizes after each sum, as in Vaswani et al. (2017), instead of what goes into its second part.
+    """
 
     def __init__(
-        self, vocabulary: int, context: int, dropout: float = 0.0, width: int = 64, depth: int = 4, heads: int = 4
+        self,
+        vocabulary: int,
+        context: int,
+        dropout: float = 0.0,
+        width: int = 64,
+        depth: int = 4,
+        heads: int = 4,
+        post_norm: bool = False,
     ) -> None:
         super().__init__()
         self.token = nn.Embedding(vocabulary, width)
         self.place = nn.Embedding(context, width)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, heads, dropout, post_norm) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
         for embedding in (self.token, self.place):
@@ -124,9 +134,9 @@ class Transformer(nn.Module):
 class Block(nn.Module):
     """Causal self-attention and a network of two layers, each added to what comes in."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, post_norm: bool = False) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.dropout, self.post_norm = heads, dropout, post_norm
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.mlp = nn.Sequential(
@@ -134,11 +144,18 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        if self.post_norm:
+            x = self.norm1(x + self.attention(x))
+            return self.norm2(x + self.mlp(x))
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+    def attention(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
-        x = x + self.out(attended.transpose(1, 2).flatten(-2))
-        return x + self.mlp(self.norm2(x))
+        out: Tensor = self.out(attended.transpose(1, 2).flatten(-2))
+        return out
 
 
 class Recurrent(nn.Module):
