@@ -97,7 +97,7 @@ class Schedules(Explorer):
         bold = f" In bold: {self.bold}." if self.bold != "none" else ""
         return (
             f"{self.optimizer} with peak α = {short(self.peak, 2)}{noise}: {count(self.warmup, 'step')} of warm-up, "
-            f"{count(self.steps, 'step')} in all, the last {self.fall()} of WSD its decay. How far f stands above its "
+            f"{count(self.steps, 'step')} in all, the last {self.fall()} WSD's decay. How far f stands above its "
             f"minimum, at most and then at the end, in the mean of {count(of, 'run')}: {'; '.join(parts)}.{bold}"
         )
 

@@ -33,7 +33,7 @@ export function summary(values: Values, all: Fate[]): string {
   const { bold, optimizer, objective, peak, warmup, steps, noise } = values, of = noise ? RUNS : 1;
   const parts = all.map(({ name, diverged, gap }) => `${name} ${diverged ? `diverges in ${diverged} of ${of}` : `${short(Math.max(...gap), 2)}, then ${short(gap[steps], 2)}`}`);
   return `${optimizer ? "SGD" : "Adam"} with peak α = ${short(peak, 2)}${noise ? ` and noise of σ = ${short(sigma(OBJECTIVES[objective], noise), 2)}` : ""}: ` +
-    `${count(warmup, "step")} of warm-up, ${count(steps, "step")} in all, the last ${fall(values)} of WSD its decay. ` +
+    `${count(warmup, "step")} of warm-up, ${count(steps, "step")} in all, the last ${fall(values)} WSD's decay. ` +
     `How far f stands above its minimum, at most and then at the end, in the mean of ${count(of, "run")}: ${parts.join("; ")}.${bold ? ` In bold: ${all[bold - 1].name}.` : ""}`;
 }
 
