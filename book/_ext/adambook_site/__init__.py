@@ -6,11 +6,20 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import figures, offline, pages, publish, reproductions, status, typography
+from . import (
+    figures,
+    offline,
+    pages,
+    publish,
+    reproductions,
+    status,
+    teaching,
+    typography,
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every part to the build."""
-    for part in (offline, pages, figures, publish, reproductions, status, typography):
+    for part in (offline, pages, figures, publish, reproductions, status, teaching, typography):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
