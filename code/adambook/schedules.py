@@ -46,7 +46,7 @@ def one_cycle(steps: int, warmup: int = 0, first: float = 1 / 25, last: float = 
               \eta_t = \eta_T + (1 - \eta_T)\, \tfrac12 \Big(1 + \cos \pi \frac{t - W}{T - W}\Big), \quad t \ge W
 
     This is the factor of torch's OneCycleLR with ``pct_start = W / T``, which moves the momentum too. Smith and Topin
-    (2018), section 2, rise and fall along straight lines.
+    (2017) rise and fall along straight lines.
     """
     steps, warmup = _lengths(steps, warmup)
     first, last = real("first", first, 0, 1), real("last", last, 0, 1)
@@ -75,7 +75,7 @@ def warmup_stable_decay(steps: int, warmup: int = 0, decay: int = 0) -> Schedule
 
     .. math:: \eta_t = \min\Big(1,\; \frac{T + 1 - t}{D}\Big), \qquad t > W
 
-    With ``decay = steps`` it is linear decay. Source: Hu et al. (2024), section 4.2, who leave the way down open.
+    With ``decay = steps`` it is linear decay. Source: Hu et al. (2024), section 4, who leave the way down open.
     """
     steps, warmup = _lengths(steps, warmup)
     decay = whole("decay", decay, 0, steps - warmup)
