@@ -39,6 +39,27 @@ def test_gradient_is_the_central_difference(objective):
 
 
 @pytest.mark.parametrize("objective", SMOOTH, ids=lambda o: f"{o.name}-{o.dim}")
+def test_hessian_diagonal_is_the_central_difference_of_the_gradient(objective):
+    theta = np.random.default_rng(4).uniform(-2, 2, size=(20, objective.dim))
+    h = 1e-5
+    steps = h * np.eye(objective.dim)
+    numeric = np.stack(
+        [(objective.grad(theta + e) - objective.grad(theta - e))[:, i] / (2 * h) for i, e in enumerate(steps)],
+        axis=-1,
+    )
+    # As for the gradient, one derivative further.
+    np.testing.assert_allclose(
+        objective.hessian_diagonal(theta), numeric, atol=1e-6 * max(1, np.abs(numeric).max())
+    )
+    assert objective.hessian_diagonal(theta.astype(np.float32)).dtype == np.float32
+
+
+def test_an_objective_without_second_derivatives_says_so():
+    with pytest.raises(NotImplementedError, match="Reddi's periodic losses does not know"):
+        ReddiOnline().hessian_diagonal(np.zeros(1))
+
+
+@pytest.mark.parametrize("objective", SMOOTH, ids=lambda o: f"{o.name}-{o.dim}")
 def test_minima_are_minima(objective):
     assert len(objective.minima) > 0
     # Minima printed to 16 digits: the gradient there is curvature times 1e-15.

@@ -42,6 +42,10 @@ class Objective:
         """Return the gradient of f_t at ``theta``, of the same shape ``(..., d)``."""
         return self._grad(self._point(theta), t)
 
+    def hessian_diagonal(self, theta: npt.ArrayLike, t: int = 1) -> Array:
+        """Return the second derivatives along the axes at ``theta``, of the same shape ``(..., d)``."""
+        return self._hessian_diagonal(self._point(theta), t)
+
     def __call__(self, theta: npt.ArrayLike, t: int = 1) -> Array:
         """Return `value`."""
         return self.value(theta, t)
@@ -61,8 +65,11 @@ class Objective:
     def _grad(self, theta: Array, t: int) -> Array:
         raise NotImplementedError
 
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        raise NotImplementedError(f"{self.name or type(self).__name__} does not know its second derivatives")
 
-def _like(theta: Array, *parts: Array) -> Array:
+
+def _like(theta: Array, *parts: npt.ArrayLike) -> Array:
     """Return the parts as one array, or tensor, that lies in memory as ``theta`` does."""
     both = abs(theta)  # a new one of the same kind; its values are not used
     for i, part in enumerate(parts):
@@ -122,6 +129,9 @@ class Quadratic(Objective):
     def _grad(self, theta: Array, t: int) -> Array:
         return np.asarray(theta @ self.matrix.astype(theta.dtype, copy=False))
 
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        return _like(theta, *self.matrix.diagonal())
+
 
 def turn(angle: float) -> Array:
     """Return the 2 x 2 matrix that turns the plane by ``angle`` radians."""
@@ -149,6 +159,10 @@ class Rosenbrock(Objective):
         bend = 2 * self.b * (y - x * x)
         return _like(theta, -2 * (1 - x) - 2 * x * bend, bend)
 
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        x, y = theta[..., 0], theta[..., 1]
+        return _like(theta, 2 + 4 * self.b * (3 * x * x - y), 2 * self.b)
+
 
 class Beale(Objective):
     r"""Beale's function, :math:`\sum_{i=1}^3 (c_i - x + x y^i)^2` with c = (1.5, 2.25, 2.625)."""
@@ -169,6 +183,18 @@ class Beale(Objective):
             theta,
             sum(2 * r * (y**i - 1) for i, r in residuals),
             sum(2 * r * i * x * y ** (i - 1) for i, r in residuals),
+        )
+
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        x, y = theta[..., 0], theta[..., 1]
+        residuals = [(i, c - x + x * y**i) for i, c in enumerate((1.5, 2.25, 2.625), 1)]
+        return _like(
+            theta,
+            sum(2 * (y**i - 1) ** 2 for i, _ in residuals),
+            sum(
+                2 * (i * x * y ** (i - 1)) ** 2 + 2 * r * i * (i - 1) * x * y ** max(i - 2, 0)
+                for i, r in residuals
+            ),
         )
 
 
@@ -196,6 +222,10 @@ class Himmelblau(Objective):
         p, q = x * x + y - 11, x + y * y - 7
         return _like(theta, 4 * x * p + 2 * q, 2 * p + 4 * y * q)
 
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        x, y = theta[..., 0], theta[..., 1]
+        return _like(theta, 12 * x * x + 4 * y - 42, 12 * y * y + 4 * x - 26)
+
 
 class Rastrigin(Objective):
     r"""Rastrigin's function, :math:`A d + \sum_i (x_i^2 - A \cos 2 \pi x_i)`: a bowl full of dents."""
@@ -214,6 +244,9 @@ class Rastrigin(Objective):
 
     def _grad(self, theta: Array, t: int) -> Array:
         return np.asarray(2 * theta + 2 * np.pi * self.A * np.sin(2 * np.pi * theta))
+
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        return np.asarray(2 + (2 * np.pi) ** 2 * self.A * np.cos(2 * np.pi * theta))
 
 
 class Saddle(Objective):
@@ -234,6 +267,9 @@ class Saddle(Objective):
     def _grad(self, theta: Array, t: int) -> Array:
         x, y = theta[..., 0], theta[..., 1]
         return _like(theta, x, y**3 - y)
+
+    def _hessian_diagonal(self, theta: Array, t: int) -> Array:
+        return _like(theta, 1, 3 * theta[..., 1] ** 2 - 1)
 
 
 class Noisy(Objective):

@@ -130,6 +130,14 @@ SETTINGS: dict[type[base.Explorer], list[dict[str, Any]]] = {
         {"objective": "saddle", "peak": 0.3, "warmup": 100, "steps": 500, "decay": 0.5, "noise": 0.5, "bold": "WSD"},
         {"objective": "Beale's plateau", "peak": 0.1, "decay": 0.02},
     ],
+    ex.SophiaClip: [
+        {},
+        {"objective": "ill-conditioned quadratic", "lr": 0.01, "shown": 200},
+        {"objective": "saddle", "rho": 1.0, "shown": 40},
+        {"objective": "Himmelblau's four minima", "rho": 0.2, "x0": 0.5, "y0": -0.5},
+        {"objective": "Beale's plateau", "lr": 0.02, "shown": 100},
+        {"objective": "Rastrigin's dents", "lr": 0.02},
+    ],
     ex.DecayMap: [
         {},
         {"steps": 30.0, "noise": 0.0, "ratio": 100.0},
@@ -207,6 +215,11 @@ def _schedules(e: ex.Schedules) -> dict[str, Any]:
     return {"factors": factors, "gap": [gap[:30] for gap in e.gaps().values()]}
 
 
+def _sophia_clip(e: ex.SophiaClip) -> dict[str, Any]:
+    run = e.trajectory()
+    return {"theta": np.asarray(run.theta)[:60], "ratio": e.ratio(run)[:60]}
+
+
 def _decay_map(e: ex.DecayMap) -> dict[str, Any]:
     return {
         "maps": [error.ravel() for error in e.maps().values()],
@@ -228,6 +241,7 @@ NUMBERS: dict[type[base.Explorer], Callable[[Any], dict[str, Any]]] = {
     ex.NewtonSchulz: _newton_schulz,
     ex.ScheduleFree: _schedule_free,
     ex.Schedules: _schedules,
+    ex.SophiaClip: _sophia_clip,
     ex.DecayMap: _decay_map,
 }
 

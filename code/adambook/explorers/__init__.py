@@ -14,6 +14,7 @@ from .newton_schulz import NewtonSchulz
 from .race import Race
 from .schedule_free import ScheduleFree
 from .schedules import Schedules
+from .sophia_clip import SophiaClip
 
 __all__ = [
     "AdagradSquares",
@@ -30,4 +31,5 @@ __all__ = [
     "Race",
     "ScheduleFree",
     "Schedules",
+    "SophiaClip",
 ]
