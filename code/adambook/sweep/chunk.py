@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import torch
 
@@ -13,6 +14,8 @@ from adambook.sweep.stack import Stack
 from adambook.sweep.task import Task, named
 
 LOCK = Lock()  # torch's generator belongs to the process, so threads take turns
+
+OF_ROW = ("point", "seed", "step", "diverged_at", "loss")  # all else in a row is a metric
 
 Row = dict[str, Any]
 
@@ -38,7 +41,9 @@ def train(
     fresh = marks if every else {steps - -(-steps // 10)}  # where the mean begins anew
     task = named(task) if isinstance(task, str) else task
     place = torch.device(device)
-    with LOCK, torch.random.fork_rng([place] if place.type == "cuda" else []):
+    with LOCK, torch.random.fork_rng([place] if place.type == "cuda" else []), catch_warnings():
+        # What vmap has no rule for it runs one by one, such as the kernels of attention and nn.LSTM: slower, and right.
+        filterwarnings("ignore", "There is a performance drop")
         stack = Stack(task, len(points), seeds, place)
         rule = rule_for([Resolved(optimizer, point) for point in points.values()], stack)
         shape = stack.theta.shape[:-1]

@@ -24,8 +24,10 @@ class Folder:
     or another sweep.
     """
 
-    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any], rows_a_point: int) -> None:
-        self.path, self.rows_a_point = Path(path), rows_a_point
+    def __init__(
+        self, path: str | os.PathLike[str], identity: Mapping[str, Any], points: Sequence[Row], rows_a_point: int
+    ) -> None:
+        self.path, self.points, self.rows_a_point = Path(path), points, rows_a_point
         self.unsaved: list[Row] = []
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"folder = {str(path)!r} is a file; allowed: a folder, or a name that is free")
@@ -70,12 +72,13 @@ class Folder:
             self.unsaved = []
 
     def compact(self, rows: Sequence[Row]) -> None:
-        """Replace the parts by one file."""
+        """Replace the parts by one file, which holds the hyper-parameters, too."""
         parts = [path for path in self._files() if path.name != WHOLE]
         if not parts and not self.unsaved:
             return
         try:
-            self._write(self.path / WHOLE, lambda at: self._table(rows, at))
+            complete = [self.points[row["point"]] | row for row in rows]
+            self._write(self.path / WHOLE, lambda at: self._table(complete, at))
         except OSError as error:
             warnings.warn(
                 f"{self.path} takes no more ({error}); the parts stay, and what the disk lacks is run again next time",
@@ -92,7 +95,8 @@ class Folder:
         table = parquet().read_table(path, page_checksum_verification=True)
         found: dict[int, list[Row]] = {}
         for row in table.to_pylist():
-            found.setdefault(row["point"], []).append({name: x for name, x in row.items() if x is not None})
+            kept = {name: x for name, x in row.items() if x is not None and name not in self.points[0]}
+            found.setdefault(row["point"], []).append(kept)
         for point, rows in found.items():
             if len({(row["seed"], row["step"]) for row in rows}) != self.rows_a_point:
                 raise ValueError(f"point {point} has {len(rows)} rows, not {self.rows_a_point}")

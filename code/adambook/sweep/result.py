@@ -19,7 +19,6 @@ except ImportError as error:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OF_MEMBER = ("seed", "diverged_at", "loss")
 
 
 class Sweep(pd.DataFrame):
@@ -133,22 +132,24 @@ _HUES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#777
 
 
 def frame(
-    rows: Sequence[Mapping[str, Any]], points: Sequence[Mapping[str, Any]], seeds: Sequence[int], title: str
+    rows: Sequence[Mapping[str, Any]],
+    points: Sequence[Mapping[str, Any]],
+    seeds: Sequence[int],
+    metrics: Sequence[str],
+    title: str,
 ) -> Sweep:
     """Return the result of the rows of `chunk.train`, in the order of the grid."""
     axes = tuple(points[0])
     table = pd.DataFrame(list(rows))
     order = table["seed"].map({seed: i for i, seed in enumerate(seeds)})
     table = table.assign(order=order).sort_values(["point", "order", "step"]).reset_index(drop=True)
-    known = ("point", "seed", "step", "diverged_at", "loss", "order")
-    metrics = tuple(str(name) for name in table.columns if name not in known)
     for axis in reversed(axes):
         table.insert(0, axis, [points[point][axis] for point in table["point"]])
     table["diverged_at"] = table["diverged_at"].astype("Int64").replace(0, pd.NA)
     table = table.reindex(columns=[*axes, "seed", "step", "diverged_at", "loss", *metrics])
     last = table[table["step"] == table["step"].max()]
     result = Sweep(last.drop(columns="step").reset_index(drop=True))
-    result.axes_, result.metrics, result.title = axes, metrics, title
+    result.axes_, result.metrics, result.title = axes, tuple(metrics), title
     result.curves = table
     return result
 

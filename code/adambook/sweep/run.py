@@ -9,15 +9,14 @@ from os import PathLike
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from adambook._check import real, whole
 from adambook.sweep import chunk
 from adambook.sweep.folder import Folder
-from adambook.sweep.result import OF_MEMBER, Sweep, frame
+from adambook.sweep.result import Sweep, frame
 from adambook.sweep.rules import Optimizer, Options, Resolved
-from adambook.sweep.stack import Stack, build_model
+from adambook.sweep.stack import build_model
 from adambook.sweep.task import TASKS, Task, named
 from adambook.tasks import progress_bar
 
@@ -73,10 +72,10 @@ def sweep(
     every = None if every is None else whole("every", every, 1, steps)
     workers = whole("workers", workers, 1)
     check_device(device)
+    multipliers = [1.0 if schedule is None else real(f"schedule({t})", schedule(t)) for t in range(1, steps + 1)]
     built = task_of(task)
     resolved = [Resolved(optimizer, point) for point in points]
-    model = check_model(built, resolved, seeds[0])
-    multipliers = [1.0 if schedule is None else real(f"schedule({t})", schedule(t)) for t in range(1, steps + 1)]
+    size, loss, metrics = check_task(built, resolved, seeds[0], points[0])
     name = optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", type(optimizer).__name__)
     title = f"{name}, {built.name}, {steps} steps"
 
@@ -85,8 +84,8 @@ def sweep(
     if folder is not None:
         identity = {
             "task": built.name,
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "first loss": first_loss(built, seeds[0]),
+            "parameters": size,
+            "first loss": loss,
             "optimizer": name,
             "points": [repr(each) for each in resolved],
             "seeds": seeds,
@@ -94,11 +93,11 @@ def sweep(
             "schedule": None if schedule is None else sha256(repr(multipliers).encode()).hexdigest()[:12],
             "every": every,
         }
-        kept = Folder(folder, identity, len(seeds) * len(chunk.marks_of(steps, every)))
+        kept = Folder(folder, identity, points, len(seeds) * len(chunk.marks_of(steps, every)))
     rows = kept.rows() if kept else []
     done = {row["point"] for row in rows}
     todo = [number for number in range(len(points)) if number not in done]
-    most = max(1, CHUNK // (len(seeds) * sum(p.numel() for p in model.parameters())))
+    most = max(1, CHUNK // (len(seeds) * size))
     if runner.workers > 1:
         most = min(most, max(1, -(-len(todo) // runner.workers)))
     same = {"task": task, "optimizer": optimizer, "seeds": seeds, "steps": steps, "multipliers": multipliers}
@@ -118,7 +117,7 @@ def sweep(
         runner.close()
     if kept:
         kept.compact(rows)
-    return frame(rows, points, seeds, title)
+    return frame(rows, points, seeds, metrics, title)
 
 
 class Runner:
@@ -145,7 +144,8 @@ class Runner:
             yield from (chunk.train(**job, tick=tick) for job in jobs)
             return
         with self._backend():
-            parallel = joblib().Parallel(n_jobs=self.workers, return_as="generator_unordered")
+            n_jobs = self.workers if self.client is None else -1
+            parallel = joblib().Parallel(n_jobs=n_jobs, return_as="generator_unordered")
             for found in parallel(joblib().delayed(chunk.train)(**job) for job in jobs):
                 members = {(row["point"], row["seed"]) for row in found}
                 tick(len(members) * found[-1]["step"])
@@ -183,7 +183,7 @@ def points_of(grid: Mapping[str, Any]) -> list[Options]:
         raise ValueError(f"grid = {grid!r}; allowed: hyper-parameters with values, such as {{'lr': [1e-3, 1e-2]}}")
     axes: dict[str, list[Any]] = {}
     for name, values in grid.items():
-        if name in ("step", "point", *OF_MEMBER):
+        if name in chunk.OF_ROW:
             raise ValueError(f"grid has an axis {name!r}, a column that the result has anyway; allowed: another name")
         if hasattr(values, "tolist"):
             values = values.tolist()
@@ -220,8 +220,12 @@ def check_device(device: str) -> None:
         raise ValueError(f"device = {device!r}; allowed here: {', '.join(map(repr, kinds))}")
 
 
-def check_model(task: Task, resolved: Sequence[Resolved], seed: int) -> nn.Module:
-    """Return the seed's model, after every point's optimizer has been built for it: each says what is wrong with it."""
+def check_task(task: Task, resolved: Sequence[Resolved], seed: int, axes: Iterable[str]) -> tuple[int, str, list[str]]:
+    """Try a model, every point's optimizer, the first loss and the metrics: each says what is wrong with it.
+
+    Returns the number of parameters; the first loss to five digits, by which a sweep knows another model, loss or
+    data; and the metrics' names.
+    """
     model = build_model(task, seed)
     trained = [p for p in model.parameters() if p.requires_grad]
     dtypes = {p.dtype for p in trained}
@@ -234,13 +238,16 @@ def check_model(task: Task, resolved: Sequence[Resolved], seed: int) -> nn.Modul
         )
     for each in resolved:
         each.of(model)
-    return model
-
-
-def first_loss(task: Task, seed: int) -> str:
-    """Return the first loss of a seed to five digits: a sweep of another model, data or loss has another."""
-    stack = Stack(task, 1, (seed,), torch.device("cpu"))
-    return f"{stack.gradient(1)[1].item():.5g}"
+    first = chunk.train(task, "SGD", {0: {"lr": 0.0}}, (seed,), 1, [1.0], None, "cpu")[0]
+    if first["diverged_at"]:
+        raise ValueError(f"{task.name}: the first loss of seed {seed} is not finite")
+    metrics = [name for name in first if name not in chunk.OF_ROW]
+    if not metrics:
+        raise ValueError(f"{task.name}: metrics returned nothing; allowed: one or more numbers, by name")
+    for name in metrics:
+        if name in axes:
+            raise ValueError(f"{task.name}: a metric and an axis of the grid are called {name!r}; rename the metric")
+    return sum(p.numel() for p in trained), f"{first['loss']:.5g}", metrics
 
 
 def chunks_of(resolved: Sequence[Resolved], todo: Iterable[int], most: int) -> list[list[int]]:

@@ -24,17 +24,18 @@ __all__ = ["TASKS", "Task", "classification", "named", "train"]
 class Task:
     """What a sweep trains.
 
-    ``model(seed)`` builds the network; torch's generator has been seeded with the seed. All seeds' models have the
-    same shapes, and one dtype. ``batch(seed, t)`` is the batch of step t = 1, 2, ...: a tensor, or a tuple or dict
-    of tensors, a function of its arguments alone. ``loss(model, batch)`` is one number; it may draw noise from
-    torch's generator, and may not read a tensor's value (no ``item()``), as it sees all members at once.
-    ``metrics(model)`` returns what is measured, by name, the score first (less is better); it sees one member,
-    in the mode of evaluation and without gradients.
+    ``model(seed)`` builds the network; torch's generator has been seeded with the seed. The seeds' models differ in
+    the values of their tensors alone, and have one dtype. ``batch(seed, t)`` is the batch of step t = 1, 2, ...: a
+    tensor, or a tuple or dict of tensors, a function of its arguments alone. ``loss(model, batch)`` is one number; it
+    may draw noise from torch's generator, and may not read a tensor's value (no ``item()``), as it sees all members at
+    once. ``metrics(model)`` returns what is measured, by name, the score first (less is better); it sees one member, in
+    the mode of evaluation and without gradients. The workers of a sweep get the task pickled: what it uses must be
+    in the notebook, or installed where they run.
 
     A batch norm uses the statistics of the batch in training, and in evaluation those of ``inputs``, which are to
     be all inputs of the training part; it needs no running average. ``stacked=False`` takes the gradients member
     by member: for models that torch.func.vmap cannot run, or that fill the processor each by itself, as
-    convolutions may. nn.GRU and nn.LSTM run stacked; so does attention.
+    convolutions may. nn.RNN, nn.GRU and attention run stacked; nn.LSTM does, too, and gains nothing from it on the CPU.
     """
 
     name: str
