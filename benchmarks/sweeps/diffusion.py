@@ -1,4 +1,4 @@
-"""Sample quality of small diffusion models against learning rate, on the digits and on a Swiss roll.
+"""Sample quality of small diffusion models against learning rate, on the digits.
 
     python benchmarks/sweeps/diffusion.py [--record]
 
@@ -25,17 +25,9 @@ SEEDS, STEPS, BATCH, RATES, MEMORY = 3, 1500, 64, 6, 0.99
 LOWEST = {"SGD": -1, "Momentum": -2, "RMSprop": -4, "Adam": -3.5, "AdamW": -3.5, "Lion": -4.5}
 
 
-def swiss_roll(*shape: int, seed: int) -> Tensor:
-    """Return points (*shape, 2) near a spiral within [-1, 1]."""
-    g = torch.Generator().manual_seed(seed)
-    angle = 1.5 * torch.pi * (1 + 2 * torch.rand(*shape, generator=g))
-    spiral = angle[..., None] / (4.5 * torch.pi) * torch.stack([angle.cos(), angle.sin()], -1)
-    return spiral + 0.02 * torch.randn(*shape, 2, generator=g)
-
-
-def train(name: str, lrs: Any, x: Tensor, hidden: int, falls: bool) -> tuple[Tensor, Tensor]:
+def train(name: str, lrs: Any, x: Tensor, falls: bool) -> tuple[Tensor, Tensor]:
     """Return the last weights and their moving average, each (n_lr * SEEDS, d)."""
-    start, run = stack(lambda: Denoiser(x.shape[-1], hidden), range(SEEDS))
+    start, run = stack(lambda: Denoiser(x.shape[-1]), range(SEEDS))
     theta = start.repeat(len(lrs), 1).requires_grad_()
     rule = getattr(numpy_optim, name)(np.repeat(lrs, SEEDS)[:, None]).astype(np.float32)
     state, average = rule.init(theta.detach().numpy()), torch.zeros_like(start.repeat(len(lrs), 1))
@@ -56,18 +48,13 @@ def train(name: str, lrs: Any, x: Tensor, hidden: int, falls: bool) -> tuple[Ten
 class Judge:
     """What is measured of a stack of weights."""
 
-    def __init__(self, data: str) -> None:
-        if data == "digits":
-            found = digits()
-            self.x, self.held_out = (
-                torch.tensor(2 * x - 1, dtype=torch.float32) for x in (found.x_train, found.x_test)
-            )
-            self.classifier = LogisticRegression(max_iter=500).fit(self.x.numpy(), found.y_train)
-            self.hidden = 128
-        else:
-            self.x, self.held_out = swiss_roll(1348, seed=1), swiss_roll(449, seed=2)
-            self.classifier, self.hidden = None, 64
-        _, self.run = stack(lambda: Denoiser(self.x.shape[1], self.hidden), [0])
+    def __init__(self) -> None:
+        found = digits()
+        self.x, self.held_out = (
+            torch.tensor(2 * x - 1, dtype=torch.float32) for x in (found.x_train, found.x_test)
+        )
+        self.classifier = LogisticRegression(max_iter=500).fit(self.x.numpy(), found.y_train)
+        _, self.run = stack(lambda: Denoiser(self.x.shape[1]), [0])
         g = torch.Generator().manual_seed(1)
         n = 20 * len(self.held_out)
         self.t = torch.randint(1, LEVELS + 1, (n,), generator=g)
@@ -81,14 +68,12 @@ class Judge:
         shape = (n, *self.held_out.shape)
         samples = denoised(lambda x, t: self.run(theta, x, t), shape, seed=0)[-1]
         found = {"mse": torch.stack(error), "distance": sliced_wasserstein(samples, self.held_out)}
-        if self.classifier:
-            flat = samples.nan_to_num(0, 1, -1).clamp(-1, 1).flatten(0, 1).numpy()
-            odds = self.classifier.predict_proba(flat).reshape(n, -1, 10)
-            share = np.stack([np.bincount(each.argmax(1), minlength=10) / len(each) for each in odds])
-            # e to the entropy: ten if all classes are equally frequent, one if all samples are of one class.
-            found["classes"] = np.exp(-(share * np.log(np.maximum(share, 1e-12))).sum(1))
-            found["confidence"] = odds.max(2).mean(1)
-        return found
+        flat = samples.nan_to_num(0, 1, -1).clamp(-1, 1).flatten(0, 1).numpy()
+        odds = self.classifier.predict_proba(flat).reshape(n, -1, 10)
+        share = np.stack([np.bincount(each.argmax(1), minlength=10) / len(each) for each in odds])
+        # e to the entropy: ten if all classes are equally frequent, one if all samples are of one class.
+        classes = np.exp(-(share * np.log(np.maximum(share, 1e-12))).sum(1))
+        return found | {"classes": classes, "confidence": odds.max(2).mean(1)}
 
     def floor(self) -> list[float]:
         """Return the distances of ten draws of training data, as many as are held out, from the held-out data."""
@@ -103,29 +88,24 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     np.seterr(all="ignore")  # a rate that is too large overflows
-    rows, floors = [], {}
-    for data, plans in (("swiss roll", (True,)), ("digits", (False, True))):
-        judge = Judge(data)
-        floors[data] = judge.floor()
-        for falls in plans:
-            for name, low in LOWEST.items():
-                began, lrs = time.process_time(), np.logspace(low, low + (RATES - 1) / 2, RATES)
-                for weights, theta in zip(
-                    ("last", "average"), train(name, lrs, judge.x, judge.hidden, falls), strict=True
-                ):
-                    found = judge(theta)
-                    rows += [
-                        {"data": data, "step": "falls" if falls else "constant", "optimizer": name}
-                        | {"lr": float(f"{lrs[i // SEEDS]:.5g}"), "seed": i % SEEDS, "weights": weights}
-                        | {key: float(value[i]) for key, value in found.items()}
-                        for i in range(len(theta))
-                    ]
-                    distance = np.asarray(found["distance"]).reshape(RATES, SEEDS).mean(1)
-                    print(f"{data:10} {falls!s:5} {name:9} {weights:7}", np.round(distance, 3), flush=True)
-                print(f"    {time.process_time() - began:.0f} s", flush=True)
+    rows, judge = list[dict[str, Any]](), Judge()
+    for falls in (False, True):
+        for name, low in LOWEST.items():
+            began, lrs = time.process_time(), np.logspace(low, low + (RATES - 1) / 2, RATES)
+            both = train(name, lrs, judge.x, falls)
+            for weights, theta in zip(("last", "average"), both, strict=True):
+                found = judge(theta)
+                rows += [
+                    {"step": "falls" if falls else "constant", "optimizer": name, "lr": float(f"{lrs[i // SEEDS]:.5g}")}
+                    | {"seed": i % SEEDS, "weights": weights}
+                    | {key: float(value[i]) for key, value in found.items()}
+                    for i in range(len(theta))
+                ]
+                distance = np.asarray(found["distance"]).reshape(RATES, SEEDS).mean(1)
+                print(f"{falls!s:5} {name:9} {weights:7}", np.round(distance, 3), flush=True)
+            print(f"    {time.process_time() - began:.0f} s", flush=True)
     if chosen.record:
-        title = f"Diffusion models after {STEPS} steps, batches of {BATCH}"
-        record("diffusion", title, rows, floors=floors)
+        record("diffusion", f"Digits: after {STEPS} steps, batches of {BATCH}", rows, floor=judge.floor())
 
 
 if __name__ == "__main__":

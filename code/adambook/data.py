@@ -289,7 +289,7 @@ def moving_digits(
     """
     room = whole("size", size, 9) - 8
     found = digits()
-    x = found.x_train if choice("part", part, ("train", "test")) == "train" else found.x_test
+    x = np.asarray(found.x_train if choice("part", part, ("train", "test")) == "train" else found.x_test)
     shown, start, speed = [], [], []
     for seed in np.atleast_1d(seeds):
         rng = np.random.default_rng(whole("seeds", seed))

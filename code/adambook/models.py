@@ -249,7 +249,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor, directions: int = 256) -> Tensor:
     return gaps.square().mean((-2, -1)).sqrt()
 
 
-def next_frame(frames: int = 4, channels: int = 24) -> nn.Sequential:
+def next_frame(frames: int = 4, channels: int = 16) -> nn.Sequential:
     """Return a network that draws the frame after the last ones: (n, frames, h, w) to (n, 1, h, w); h, w even.
 
     Four layers of filters; the first halves the height and the width, and the last one's four channels are the four
