@@ -55,8 +55,9 @@ def train(
                 gradient, loss = stack.gradient(t)
                 with torch.no_grad():
                     rule.step(t, gradient, multipliers[t - 1])
-                    lost = ~(loss.isfinite() & stack.theta.isfinite().all(-1))
-                    if lost.any():
+                    # A sum is not finite where a term is not; it is one pass, where to look at each term takes four.
+                    if not (loss + stack.theta.sum(-1)).isfinite().all():
+                        lost = ~(loss.isfinite() & stack.theta.isfinite().all(-1))
                         # From here on it only keeps its place in the stack: a loss that refuses NaN must not stop
                         # the others.
                         diverged = torch.where(lost & (diverged == 0), t, diverged)
