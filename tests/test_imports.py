@@ -108,7 +108,8 @@ def loaded(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["adambook", "adambook.numpy_optim", "adambook.explorers", "adambook.descent", "adambook.figures", "adambook.atlas"]
+    "module",
+    [f"adambook{part}" for part in ("", ".numpy_optim", ".explorers", ".descent", ".figures", ".atlas", ".checks", ".claims")],
 )
 def test_no_torch_is_loaded(module):
     assert "torch" not in loaded(f"import {module}")
