@@ -285,7 +285,7 @@ def moving_digits(
     A film is a function of its seed alone: which two of the `digits` it shows, where they begin, and along which
     diagonals they move, one pixel a time. Any frames of it can be asked for, in any order. Where digits overlap the
     brighter pixel is seen. ``part`` says whether the digits come from those to train on or those to test on.
-    Pixels are float32 in [0, 1]. After Srivastava, Mansimov and Salakhutdinov (2015), section 3.
+    Pixels are float32 in [0, 1]. After Srivastava, Mansimov and Salakhutdinov (2015).
     """
     room = whole("size", size, 9) - 8
     found = digits()
