@@ -83,11 +83,11 @@ class Atlas:
             colours[here] = _srgb(light + (dark - light) * late[here], chroma, hue)
         return colours
 
-    def draw(self, ax: Axes, limits: tuple[float, float] | None = None, *, levels: int = 14) -> None:
+    def draw(self, ax: Axes, limits: tuple[float, float] | None = None, *, levels: int = 12) -> None:
         """Draw the map with faint level sets of the objective, and the minima as dots with their numbers from 1."""
         (left, right), (bottom, top) = self.window
         ax.imshow(self.image(limits), origin="lower", extent=(left, right, bottom, top), interpolation="nearest")
-        points = starts(self.window, 200)
+        points = starts(self.window, 80)
         height = np.log10(self.objective.value(points) + 1)
         ax.contour(*np.moveaxis(points, -1, 0), height, levels, colors="white", linewidths=0.4, alpha=0.3)
         for k, (x, y) in enumerate(self.objective.minima):
