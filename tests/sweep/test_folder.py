@@ -101,11 +101,10 @@ def test_a_broken_part_is_set_aside_and_run_again(task, tmp_path, trained, monke
         victim.write_bytes(b"")
     elif damage == "rows are missing":
         table.iloc[:-1].to_parquet(victim)
-    else:  # the last byte of a column's values, where only the checksum can tell
+    else:  # in a number, where only the checksum can tell
         column = pq.read_metadata(victim).row_group(0).column(table.columns.get_loc("held_out"))
-        at = column.data_page_offset + column.total_compressed_size - 1
-        if column.has_dictionary_page:
-            at = column.dictionary_page_offset + column.total_compressed_size - 1
+        assert column.has_dictionary_page
+        at = column.data_page_offset - 4  # inside the last of the different numbers, which stand before the page
         victim.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
     with pytest.warns(UserWarning, match="set aside"):
         result = sweep(task, "Adam", GRID, **SETUP, folder=tmp_path)

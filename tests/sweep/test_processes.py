@@ -92,6 +92,27 @@ def test_an_error_on_a_worker_comes_home(tasks, cluster):
         sweep(replace(plain, batch=batch), "Adam", GRID, seeds=1, steps=5, scheduler=cluster.scheduler_address)
 
 
+@pytest.mark.slow
+def test_a_part_that_kills_its_workers_is_given_up(tasks, cluster):
+    """Dask tries four workers."""
+    from dataclasses import replace
+
+    from distributed import KilledWorker
+
+    ours, plain = os.getpid(), tasks()
+
+    def batch(seed, t):
+        import os
+        import signal
+
+        if os.getpid() != ours and t == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain.batch(seed, t)
+
+    with pytest.raises(KilledWorker):
+        sweep(replace(plain, batch=batch), "Adam", GRID, seeds=1, steps=5, scheduler=cluster.scheduler_address)
+
+
 def test_a_scheduler_that_is_not_there(task, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "CONNECT", 1)
     with pytest.raises(OSError, match=r"scheduler = 'tcp://127.0.0.1:9' does not answer.*allowed: the address"):

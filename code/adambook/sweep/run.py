@@ -126,7 +126,6 @@ class Runner:
     def __init__(self, workers: int, scheduler: str | None) -> None:
         self.workers, self.client = workers, None
         if scheduler is not None:
-            joblib()
             try:
                 self.client = distributed().Client(scheduler, set_as_default=False, timeout=CONNECT)
             except (OSError, ValueError) as error:
@@ -140,25 +139,24 @@ class Runner:
 
     def run(self, jobs: Sequence[Options], tick: Callable[[int], Any]) -> Iterator[list[chunk.Row]]:
         """Yield what `chunk.train` makes of each job, in the order in which they are finished."""
-        if self.client is None and self.workers == 1:
+        if self.client is not None:
+            # Not through joblib's Dask backend, which waits for ever for a part whose workers died again and again.
+            futures = [self.client.submit(chunk.train, **job, pure=False) for job in jobs]
+            done = (future.result() for future in distributed().as_completed(futures, loop=self.client.loop))
+        elif self.workers > 1:
+            parallel = joblib().Parallel(n_jobs=self.workers, backend="loky", return_as="generator_unordered")
+            done = parallel(joblib().delayed(chunk.train)(**job) for job in jobs)
+        else:
             yield from (chunk.train(**job, tick=tick) for job in jobs)
             return
-        with self._backend():
-            n_jobs = self.workers if self.client is None else -1
-            parallel = joblib().Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-            for found in parallel(joblib().delayed(chunk.train)(**job) for job in jobs):
-                members = {(row["point"], row["seed"]) for row in found}
-                tick(len(members) * found[-1]["step"])
-                yield found
+        for found in done:
+            members = {(row["point"], row["seed"]) for row in found}
+            tick(len(members) * found[-1]["step"])
+            yield found
 
     def close(self) -> None:
         if self.client is not None:
             self.client.close()
-
-    def _backend(self) -> Any:
-        if self.client is None:
-            return joblib().parallel_config(backend="loky")
-        return joblib().parallel_config(backend="dask", client=self.client)
 
 
 def joblib() -> Any:
