@@ -17,8 +17,9 @@ from adambook.sweep.folder import Folder
 from adambook.sweep.result import Sweep, frame
 from adambook.sweep.rules import Optimizer, Options, Resolved
 from adambook.sweep.stack import build_model
-from adambook.sweep.task import TASKS, Task, named
+from adambook.sweep.task import Task, named
 from adambook.tasks import progress_bar
+from adambook.train.settings import TASKS
 
 # A stack holds so many parameters at a time: then the arrays of one step stay near the processor.
 CHUNK = 2**20

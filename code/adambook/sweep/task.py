@@ -10,14 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adambook import train
 from adambook._check import choice, whole
 from adambook.data import Dataset, SparseRows, digits
 from adambook.tasks import SoftmaxRegression
 from adambook.train.settings import TASKS, parse
 from adambook.train.tasks import build
-
-__all__ = ["TASKS", "Task", "classification", "named", "train"]
 
 
 @dataclass(frozen=True)
