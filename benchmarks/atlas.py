@@ -6,18 +6,15 @@ Run: python benchmarks/atlas.py [--record]   (with a CUDA GPU also 4096 x 4096 i
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import resource
 import time
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from _record import write
 from adambook.atlas import atlas
 from adambook.numpy_optim import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
 from adambook.numpy_optim.base import Optimizer
@@ -62,16 +59,8 @@ def main() -> None:
         row(RULES[0], 64, "cuda")  # starts the GPU
         for rule in RULES:
             results[f"{type(rule).__name__}, 4096 x 4096 on {torch.cuda.get_device_name()}"] = row(rule, 4096, "cuda")
-    result = {
-        "title": f"Maps of 512 x 512 descents, {STEPS} steps each (Himmelblau, float64)",
-        "command": "python benchmarks/atlas.py --record",
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()} CPU, one thread, Python {platform.python_version()}",
-        "results": results,
-    }
     if record:
-        path = Path(__file__).parent / "recorded" / "atlas.json"
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+        write("atlas", f"Maps of 512 x 512 descents, {STEPS} steps each (Himmelblau, float64)", results)
 
 
 if __name__ == "__main__":

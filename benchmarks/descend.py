@@ -8,17 +8,14 @@ Run: python benchmarks/descend.py [--record]   (optax is measured where it is in
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from _record import write
 from adambook.descent import descend
 from adambook.numpy_optim import Adam
 from adambook.objectives import Rosenbrock
@@ -113,17 +110,10 @@ def main() -> None:
     np.testing.assert_allclose(
         torch_loop(starts[:3]), descend(Adam(lr=LR), Rosenbrock(), starts[:3], STEPS).final, rtol=1e-8
     )
-    rows = [compare(record, starts, loop) for record in ("last", "loss", "all")]
-    result = {
-        "title": f"{RUNS:,} descents of {STEPS} steps at once (Adam on Rosenbrock, float64)",
-        "command": "python benchmarks/descend.py --record",
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()} CPU, one thread for torch, Python {platform.python_version()}",
-        "results": {f"recording {row.pop('record')}": row for row in rows},
-    }
+    rows = [compare(kept, starts, loop) for kept in ("last", "loss", "all")]
+    results = {f"recording {row.pop('record')}": row for row in rows}
     if record:
-        path = Path(__file__).parent / "recorded" / "descend.json"
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+        write("descend", f"{RUNS:,} descents of {STEPS} steps at once (Adam on Rosenbrock, float64)", results)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,14 @@ Run: python benchmarks/sweep.py [--record]
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from _record import write
 from adambook.sweep import Task, classification, sweep
 from torch import nn
 
@@ -79,16 +76,9 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = {f"{width} hidden units": compare(width) for width in (16, 32, 128)}
     members = len(LRS) * len(DECAYS) * SEEDS
-    result = {
-        "title": f"A grid of {members} networks on the digits at once, whole sweep (AdamW, batches of 64, float32)",
-        "command": "python benchmarks/sweep.py --record",
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()} CPU, one thread for torch, Python {platform.python_version()}",
-        "results": rows,
-    }
+    title = f"A grid of {members} networks on the digits at once, whole sweep (AdamW, batches of 64, float32)"
     if record:
-        path = Path(__file__).parent / "recorded" / "sweep.json"
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+        write("sweep", title, rows)
 
 
 if __name__ == "__main__":
