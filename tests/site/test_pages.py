@@ -59,6 +59,18 @@ def test_page_is_whole(page_name: str, open_page: Any) -> None:
     log.assert_clean()
 
 
+def test_pictures_keep_their_colours_in_the_dark(open_page: Any) -> None:
+    """Drawings are turned from black on white to white on black; a map whose text names its colours is not."""
+    page, _ = open_page("book/practice/atlas.html", color_scheme="dark")
+    use(page, "dark")
+    filters = page.evaluate(
+        "[...document.querySelectorAll('.cell_output img')].map("
+        "(img) => [img.classList.contains('ab-picture'), getComputedStyle(img).filter])"
+    )
+    assert sum(picture for picture, _ in filters) == 2 and len(filters) > 2
+    assert all((style == "none") == picture for picture, style in filters), filters
+
+
 def test_fingers_reach_sliders(open_page: Any) -> None:
     page, log = open_page("book/orientation.html", width=390)
     handles = page.locator(".noUi-handle")

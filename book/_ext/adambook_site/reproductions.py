@@ -66,14 +66,14 @@ class Table(SphinxPostTransform):
         for place in list(self.document.findall(Reproductions)):
             found = list(self.claims())
             counts = Counter(claim.verdict for _, _, claim in found)
-            said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS.values())
-            rows = [self.row(*each) for each in found]
-            place.replace_self(
-                [
-                    nodes.paragraph(text=f"{len(found)} claims: {said}."),
-                    table(("What the paper says", "What we measured", "Verdict"), rows),
-                ]
+            holds, partly, fails = (counts[verdict] for verdict in VERDICTS.values())
+            said = f"{len(found)} claims: {holds} hold, {partly} hold partly, {fails} do not hold here."
+            made = table(
+                ("What the paper says", "What we measured", "Verdict"),
+                [self.row(*each) for each in found],
             )
+            made["classes"].append("ab-claims")
+            place.replace_self([nodes.paragraph(text=said), made])
 
     def claims(self) -> Iterator[tuple[str, int, Claim]]:
         """Yield page, number on that page, claim."""
@@ -86,7 +86,20 @@ class Table(SphinxPostTransform):
     def row(self, docname: str, number: int, claim: Claim) -> list[nodes.Node]:
         verdict = nodes.Text(claim.verdict)
         link = make_refnode(self.app.builder, self.env.docname, docname, anchor(number), verdict)
-        return [two(claim.claim, claim.source), two(claim.measured, claim.here), link]
+        return [
+            two(sentence(claim.claim), claim.source),
+            two(signs(claim.measured), claim.here),
+            link,
+        ]
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def signs(text: str) -> str:
+    """Return the text with the sign that prints well."""
+    return text.replace("+-", "±")
 
 
 def two(main: str, fine: str) -> nodes.inline:
@@ -106,9 +119,9 @@ class Cards(SphinxPostTransform):
             block.replace_self(
                 nodes.container(
                     "",
-                    nodes.paragraph("", "", nodes.strong(text=claim.claim)),
+                    nodes.paragraph("", "", nodes.strong(text=sentence(claim.claim))),
                     nodes.paragraph(text=claim.source, classes=["ab-fine"]),
-                    nodes.paragraph(text=claim.measured),
+                    nodes.paragraph(text=signs(claim.measured)),
                     nodes.paragraph(text=claim.here, classes=["ab-fine"]),
                     nodes.paragraph("", "", nodes.strong(text=f"Here: {claim.verdict}.")),
                     ids=[anchor(number)],
