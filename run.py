@@ -105,12 +105,15 @@ def digest(*parts: object) -> str:
 
 def files(root: Path, *patterns: str) -> list[Path]:
     """The files that match, sorted; caches and hidden folders aside."""
-    skip = {"__pycache__", ".ipynb_checkpoints"}
+
+    def aside(folder: str) -> bool:
+        return folder == "__pycache__" or folder.startswith(".")
+
     found = {
         path
         for pattern in patterns
         for path in root.glob(pattern)
-        if path.is_file() and not skip & set(path.relative_to(root).parts)
+        if path.is_file() and not any(map(aside, path.relative_to(root).parts[:-1]))
     }
     return sorted(found)
 
@@ -601,8 +604,11 @@ def test(at: Paths, options: list[str]) -> str:
     with note(failed, "building the pages"), beside, note(failed, "TypeScript"):
         for script in ("typecheck", "test"):
             finish(Job(f"TypeScript: {script}", [node_tool(at, "npm"), "run", script], at, cwd=at.web))
+    built = is_built(at, inputs)  # asked before the tests: what they leave behind is no change of the book
+    if not built and not failed:
+        failed.append("building the pages: their sources changed meanwhile")
     pytest(at, failed, "unit tests", "tests", "--ignore=tests/site", "-n", WORKERS, MPLBACKEND="agg")
-    if browser and is_built(at, inputs):
+    if browser and built:
         pytest(at, failed, "site tests", "tests/site", "-n", WORKERS, ADAMBOOK_CHROMIUM=browser)
     lax = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", "-n", WORKERS, "--dist=loadfile")
     pytest(at, failed, "notebook tests", *lax, *files(at.root, "book/**/*.ipynb"))

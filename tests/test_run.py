@@ -248,6 +248,7 @@ CHANGES = {
     "code/web/node_modules/x/index.js": set(),
     "code/web/dist/embed.js": set(),
     "_build/html/index.html": set(),
+    "book/.ruff_cache/0.17.6/1188669281979394149": set(),
     "code/adambook/__pycache__/adam.py": set(),
     "README.md": set(),
 }
