@@ -88,7 +88,7 @@ def test_no_path_of_one_machine():
 
 
 def test_a_path_of_one_machine_would_be_seen():
-    for path in ("/home/ann", "see '/Users/ann/x'", "(/work/main)", "/tmp/x.ipynb", "C:\\Users\\ann"):
+    for path in ("/home/ann", "see '/Users/ann/x'", "(/workspace/ann)", "/tmp/x.ipynb", "C:\\Users\\ann"):
         assert MACHINE_PATH.search(path), path
     for path in ("https://host.org/home/ann", "book/work/x", "a/tmp/b", "path/to/home/x", "1/2"):
         assert not MACHINE_PATH.search(path), path
