@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,17 @@ def floats(name: str, value: npt.ArrayLike) -> Array:
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(f"{name} must hold real numbers, not dtype {array.dtype}")
     return array
+
+
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return what differs between two settings, as a sentence has it; empty if nothing does."""
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return "; ".join(f"{name} was {_short(then.get(name))}, is {_short(now.get(name))}" for name in names)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _describe(name: str, low: float, high: float, open_high: bool) -> str:

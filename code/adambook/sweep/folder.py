@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from adambook._check import changes
+
 Row = dict[str, Any]
 
 SETTINGS, WHOLE, PART, BROKEN, UNFINISHED = "sweep.json", "sweep.parquet", "part-", ".broken", ".unfinished-"
@@ -121,14 +123,10 @@ class Folder:
             unfinished.unlink(missing_ok=True)
 
     def _check_same(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        changed = [
-            f"{name} was {_short(then.get(name))}, is {_short(now.get(name))}"
-            for name in {**then, **now}
-            if then.get(name) != now.get(name)
-        ]
+        changed = changes(then, now)
         if changed:
             raise ValueError(
-                f"folder = {str(self.path)!r} holds another sweep: {'; '.join(changed)}. "
+                f"folder = {str(self.path)!r} holds another sweep: {changed}. "
                 "Use its settings, or another folder"
             )
 
@@ -139,8 +137,3 @@ def parquet() -> Any:
     except ImportError as error:
         raise ImportError("folder= needs pyarrow; install it with: pip install 'adambook[sweep]'") from error
     return pyarrow.parquet
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."

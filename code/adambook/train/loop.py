@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adambook import torch_optim
+from adambook._check import changes
 from adambook.schedules import constant, cosine
 from adambook.train.checkpoint import Checkpoints, about
 from adambook.train.log import LOGS, Log, Row
@@ -180,15 +181,10 @@ class Run:
             self._say(f"continues after step {self.start} from {latest}")
 
     def _check_same(self, then: dict[str, Any]) -> None:
-        now = self.identity
-        changed = [
-            f"{name} was {then.get(name)}, is {now.get(name)}"
-            for name in {**then, **now}
-            if then.get(name) != now.get(name)
-        ]
+        changed = changes(then, self.identity)
         if changed:
             raise Refused(
-                f"{self.settings.checkpoint} holds a run of other settings: {'; '.join(changed)}. "
+                f"{self.settings.checkpoint} holds a run of other settings: {changed}. "
                 "Use its settings, or another folder for --checkpoint"
             )
 
