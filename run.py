@@ -141,11 +141,14 @@ class Inputs:
         return digest(self.packages(), *files(self.at.web, "*.mjs", "*.json", "src/**/*"), *palette)
 
     def notebooks(self) -> str:
-        """What a notebook's outputs depend on besides the notebook."""
+        """What a notebook's outputs depend on besides the notebook: explorers as built, and no grader."""
         package = files(
             self.at.root, "code/adambook/**/*.py", "code/adambook/**/*.json", "benchmarks/recorded/**/*.json"
         )
-        return digest(sys.version, self.web(), *package, self.at.root / "constraints.txt")
+        explorers = files(self.at.root, "code/adambook/explorers/static/*")
+        course = {self.at.root / "code/adambook/cli.py", *files(self.at.root, "code/adambook/course/**/*")}
+        read = [path for path in package if path not in course]
+        return digest(sys.version, *read, *explorers, self.at.root / "constraints.txt")
 
     def site(self) -> str:
         """What every page depends on, the list of pages included: one that goes must take its HTML along."""
@@ -155,7 +158,7 @@ class Inputs:
         )
         others = [path for path in config if path not in set(pages)]
         names = [path.relative_to(self.at.root).as_posix() for path in pages]
-        return digest(self.notebooks(), names, *others, self._address())
+        return digest(self.notebooks(), self.web(), names, *others, self._address())
 
     def book(self) -> str:
         return digest(self.site(), *files(self.at.root, "book/**/*"))

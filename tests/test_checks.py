@@ -263,3 +263,20 @@ def test_mutations_are_caught(name):
         all_of_them += 1
         caught += not getattr(check, name)(mutant)
     assert all_of_them >= 19 and caught >= 0.95 * all_of_them, f"{caught} of {all_of_them}"
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], (1, 2), np.array([1.0, 2 + 1e-12]), np.float32([1, 2])])
+def test_a_right_value_agrees(value):
+    assert check.agrees(value, [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], 1.0, [1.0], [[1.0, 2.0]], [1.0, 2.1], [1.0, np.nan], ["1", "2"], None, [1.0, 2j], [1.0, [2.0]], "12"],
+)
+def test_anything_else_does_not(value):
+    assert not check.agrees(value, [1.0, 2.0])
+
+
+def test_nothing_is_close_to_an_empty_array():
+    assert not check.agrees(np.zeros(0), 1.0)

@@ -27,7 +27,9 @@ LAYERS = (
     ("figures",),
     ("family", "explorers", "atlas"),
     ("sweep",),
-    ("checks", "cli"),
+    ("checks",),
+    ("course",),
+    ("cli",),
 )
 HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

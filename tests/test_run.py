@@ -233,8 +233,11 @@ def edit(path: Path, content: str = "changed") -> None:
 CHANGES = {
     # what changes: which keys change with it
     "constraints.txt": {"setup", "notebooks", "site", "book"},
-    "code/web/package-lock.json": {"packages", "web", "notebooks", "site", "book"},
-    "code/web/src/mgf.ts": {"web", "notebooks", "site", "book"},
+    "code/web/package-lock.json": {"packages", "web", "site", "book"},
+    "code/web/src/page/embed.ts": {"web", "site", "book"},
+    "code/adambook/explorers/static/mgf.js": {"notebooks", "site", "book"},
+    "code/adambook/course/grade.py": set(),
+    "code/adambook/cli.py": set(),
     "code/adambook/palette.json": {"web", "notebooks", "site", "book"},
     "code/adambook/adam.py": {"notebooks", "site", "book"},
     "_config.yml": {"site", "book"},
