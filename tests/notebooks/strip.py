@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 CHECKED = frozenset({"keep_output", "nbval-check-output"})
-CELL_METADATA = ("tags", "mystnb", "adambook")
+CELL_METADATA = ("tags", "mystnb", "adambook", "nbgrader")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 

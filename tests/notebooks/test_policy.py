@@ -176,12 +176,22 @@ def test_solution_without_a_check(write):
     assert problems(write(cells, "book/solutions/3_adam.ipynb")) == []
 
 
+def test_an_assignment_asks_for_numbers_in_place_of_reporting_them(write):
+    cells = [md("# Assignment 3\n\nThe first step is 0.857."), code("x = 1")]
+    assert problems(write(cells, "book/course/assignments/3_adam.ipynb")) == []
+    only(write(cells[::-1], "book/course/assignments/3_adam.ipynb"), "begins_with_a_title", "level 1")
+
+
 # code
 
 
 def test_long_cell(write):
     assert problems(write([*good_cells(), code("\n".join(["x = 1"] * 15))])) == []
     only(write([*good_cells(), code("\n".join(["x = 1"] * 16))]), "cells_are_short", "16 lines")
+    tests = code("\n".join(["x = 1"] * 30), nbgrader={"grade": True})
+    assert problems(write([*good_cells(), tests])) == []
+    tests.source += "\nx = 1"
+    only(write([*good_cells(), tests]), "cells_are_short", "31 lines; at most 30")
 
 
 def test_code_that_does_not_parse(write):
