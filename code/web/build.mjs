@@ -36,8 +36,9 @@ async function bundleAll() {
       inject: [join(SRC, "page", "amd-shim.ts")], define: { "AbortSignal.timeout": "patientTimeout" },
       alias: { "sanitize-html": join(SRC, "page", "plain-text.ts") },
     });
+  await build({ ...common, entryPoints: [join(SRC, "page", "quiz.ts")], outdir: DIST, format: "iife", minify: true });
 
-  const built = [...(existsSync(STATIC) ? walk(STATIC) : []), ...["embed.js", "embed.css"].map((f) => join(DIST, f)).filter(existsSync)];
+  const built = [...(existsSync(STATIC) ? walk(STATIC) : []), ...["embed.js", "embed.css", "quiz.js"].map((f) => join(DIST, f)).filter(existsSync)];
   for (const file of built) console.log(`${basename(file).padEnd(28)}${(statSync(file).size / 1000).toFixed(1).padStart(8)} kB`);
   const fat = built.filter((f) => f.startsWith(STATIC) && f.endsWith(".js") && statSync(f).size >= EXPLORER_LIMIT);
   if (fat.length) throw new Error(`over ${EXPLORER_LIMIT} bytes: ${fat.map((f) => basename(f)).join(", ")}`);

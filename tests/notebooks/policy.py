@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+from adambook.course import quiz
 from nbformat import NotebookNode
 from strip import CHECKED, is_checked, text
 
@@ -27,6 +28,8 @@ MAX_TEST_LINES = 30  # the hidden tests of an assignment, which no student reads
 MIN_CHECKED = 3
 MAX_DEFINED = 5
 PARTS = ("practice", "family", "reference")  # folders of chapters that have no number
+QUIZZED = re.compile(r"book/(orientation|fair_comparison|\d_\w+)\.ipynb")  # pages that have a quiz
+QUESTIONS = range(4, 7)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class Notebook:
     def is_assignment(self) -> bool:
         """A master of the course: it asks for numbers in place of reporting them, and is no page of the site."""
         return self.path.parent.name == "assignments"
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(cell.source for cell in self.prose) + "\n"
 
     def where(self, cell: NotebookNode) -> str:
         place = next(i for i, other in enumerate(self.cells, start=1) if other is cell)
@@ -188,9 +195,12 @@ def numbers_are_held(notebook: Notebook) -> Iterator[str]:
     """Each decimal in the prose is a checked output or a literal of the same section, rounded."""
     if notebook.is_solution or notebook.is_assignment:
         return
-    for section in _sections(notebook):
+    sections = _sections(notebook)
+    everywhere = [value for section in sections for value in section.known]
+    for section in sections:
+        known = everywhere if section.is_quiz else section.known  # a quiz asks about the whole page
         for cell, number in section.numbers:
-            if str(number) not in _exceptions(cell) and not any(map(number.rounds, section.known)):
+            if str(number) not in _exceptions(cell) and not any(map(number.rounds, known)):
                 yield f"{notebook.where(cell)}: {number} is in no checked output or literal of its section"
     excepted = []
     for cell in notebook.prose:
@@ -203,6 +213,17 @@ def numbers_are_held(notebook: Notebook) -> Iterator[str]:
                 yield f"{notebook.where(cell)}: {exception} is excepted without a reason"
     if len(excepted) > MAX_DEFINED:
         yield f"{len(excepted)} numbers excepted ({', '.join(excepted)}); at most {MAX_DEFINED}"
+
+
+def quiz_is_whole(notebook: Notebook) -> Iterator[str]:
+    """A quiz has four to six questions, each with one right answer and a sentence for each choice."""
+    try:
+        asked = quiz.questions(notebook.text)
+    except ValueError as error:
+        yield str(error)
+        return
+    if asked and len(asked) not in QUESTIONS:
+        yield f"{quiz.HEADING}: {len(asked)} questions; a quiz has {QUESTIONS[0]} to {QUESTIONS[-1]}"
 
 
 # --- all notebooks together --------------------------------------------------------------------------------
@@ -236,6 +257,14 @@ def solutions_are_linked(notebooks: Iterable[Notebook]) -> Iterator[str]:
         yield f"solutions/{name} belongs to no chapter"
 
 
+def quizzes_are_there(notebooks: Iterable[Notebook]) -> Iterator[str]:
+    """The pages of the course have a quiz."""
+    for notebook in notebooks:
+        due = QUIZZED.fullmatch("/".join(notebook.path.parts[-2:]))
+        if due and not quiz.SECTION.search(notebook.text):
+            yield f"{notebook.path.name}: no section {quiz.HEADING!r}"
+
+
 RULES = (
     is_stripped,
     tags_come_together,
@@ -246,8 +275,9 @@ RULES = (
     begins_with_a_title,
     figures_have_alt_text,
     numbers_are_held,
+    quiz_is_whole,
 )
-BOOK_RULES = (setup_cell_is_the_same, solutions_are_linked)
+BOOK_RULES = (setup_cell_is_the_same, solutions_are_linked, quizzes_are_there)
 
 
 # --- numbers -----------------------------------------------------------------------------------------------
@@ -389,6 +419,7 @@ class Section:
 
     numbers: list[tuple[NotebookNode, Decimal]] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
+    is_quiz: bool = False
 
 
 def _sections(notebook: Notebook) -> list[Section]:
@@ -399,7 +430,7 @@ def _sections(notebook: Notebook) -> list[Section]:
         elif cell.cell_type == "markdown":
             for piece in _split_at_level_2(cell.source):
                 if piece.startswith("## "):
-                    sections.append(Section())
+                    sections.append(Section(is_quiz=piece.startswith(f"## {quiz.HEADING}\n")))
                 sections[-1].numbers.extend((cell, number) for number in decimals(piece))
     return sections
 

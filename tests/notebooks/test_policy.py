@@ -404,3 +404,79 @@ def test_solutions_are_linked(write):
 def test_every_notebook_of_the_book_is_looked_at():
     on_disk = {path for path in Path(policy.BOOK).glob("*.ipynb")}
     assert on_disk <= {notebook.path for notebook in NOTEBOOKS}
+
+
+# quizzes
+
+ASKED = """**Question {n}.** How long is
+Adam's first step?
+
+1. $g$
+2. $\\alpha$
+3. 0.77
+
+<details><summary>Answers</summary>
+
+1. This is SGD; see *The step*.
+2. **Right.** The size of the gradient
+   cancels.
+3. It is not.
+
+</details>
+"""
+
+
+def asked(*, change: tuple[str, str] = ("", ""), times: int = 4) -> list[NotebookNode]:
+    """The good notebook with a quiz whose last question is changed. Another section knows its 0.77."""
+    asked = [ASKED.format(n=n) for n in range(1, times + 1)]
+    assert change[0] in asked[-1]
+    asked[-1] = asked[-1].replace(*change, 1)
+    quiz = "## Check yourself\n\nChoose.\n\n" + "\n".join(asked)
+    return [*good_cells(), md("## A"), code("x = 0.77"), md(quiz)]
+
+
+def test_a_quiz_is_read(write):
+    notebook = write(asked())
+    assert problems(notebook) == []
+    found = policy.quiz.questions(notebook.text)
+    assert len(found) == 4 and found[3].right == [1]
+    assert found[0].stem == "How long is Adam's first step?"
+    assert found[0].choices == ("$g$", "$\\alpha$", "0.77")
+    assert found[0].answers[1] == "**Right.** The size of the gradient cancels."
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("3. 0.77\n", ""), "question 4: 2 choices; a question has 3 or 4"),
+        (("3. It is not.\n", ""), "question 4: 3 choices and 2 answers"),
+        (("**Right.** ", ""), 'question 4: 0 answers begin with "Right."'),
+        (("3. It is not", "3. Right. It is"), 'question 4: 2 answers begin with "Right."'),
+        (("Question 4", "Question 5"), "question 5: its number should be 4"),
+        (("2. $", "3. $"), "question 4: a list is numbered [1, 3, 3]"),
+        (("*The step*", "*The jump*"), "question 4: *The jump* stands in italics"),
+        (("</details>", ""), "question 4: a question is a text"),
+        (("Answers</summary>\n", "Answers</summary>"), "question 4: a question is a text"),
+        (("</details>\n", "</details>\n\nMore."), "question 4: a question is a text"),
+    ],
+)
+def test_quizzes_that_are_not_whole(write, change, said):
+    only(write(asked(change=change)), "quiz_is_whole", said)
+
+
+def test_quizzes_are_short(write):
+    only(write(asked(times=3)), "quiz_is_whole", "3 questions; a quiz has 4 to 6")
+    only(write(asked(times=7)), "quiz_is_whole", "7 questions; a quiz has 4 to 6")
+    only(write([*good_cells(), md("## Check yourself\n\nWhat?")]), "quiz_is_whole", "no question")
+
+
+def test_a_number_of_a_quiz_is_held_by_its_page(write):
+    only(write(asked(change=("It is not", "It is 0.78"))), "numbers_are_held", "0.78 is in no checked output")
+
+
+def test_pages_without_a_quiz(write):
+    missing, there = write(good_cells(), "book/orientation.ipynb"), write(asked(), "book/2_a.ipynb")
+    others = [write(good_cells(), f"book/{name}") for name in ("practice/a.ipynb", "solutions/3_a.ipynb")]
+    [problem] = policy.quizzes_are_there([missing, there, *others])
+    assert problem.startswith("orientation.ipynb: no section")
+    assert sum(1 for notebook in NOTEBOOKS if policy.quiz.questions(notebook.text)) >= 8

@@ -11,6 +11,7 @@ from . import (
     offline,
     pages,
     publish,
+    quizzes,
     reproductions,
     status,
     teaching,
@@ -20,6 +21,6 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every part to the build."""
-    for part in (offline, pages, figures, publish, reproductions, status, teaching, typography):
+    for part in (offline, pages, figures, publish, quizzes, reproductions, status, teaching, typography):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

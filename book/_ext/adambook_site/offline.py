@@ -15,6 +15,7 @@ SERIF = "source-serif-4"
 MATHJAX = "mathjax/tex-chtml.js"
 RUNTIME_JS = f"{VENDOR}/widgets/embed.js"
 RUNTIME_CSS = f"{VENDOR}/widgets/embed.css"
+QUIZ_JS = f"{VENDOR}/widgets/quiz.js"
 
 
 def assets(web: Path) -> dict[Path, str]:
@@ -29,7 +30,7 @@ def assets(web: Path) -> dict[Path, str]:
     copies |= {
         font: f"{SERIF}/files/{font.name}" for font in sorted((serif / "files").glob("*-wght-*.woff2"))
     }
-    copies |= {web / "dist" / name: f"widgets/{name}" for name in ("embed.js", "embed.css")}
+    copies |= {web / "dist" / name: f"widgets/{name}" for name in ("embed.js", "embed.css", "quiz.js")}
     return copies
 
 
