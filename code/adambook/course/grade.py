@@ -61,87 +61,106 @@ def grade(master: Master, student: str, path: Path, limits: Limits, safe: bool =
 
     All its cells run in the sandbox, in their order, but for copies of the tests; then the master's tests run here, in
     their order, with the student's functions in place of the master's. A test passes when it raises nothing. Raises
-    nothing itself: what cannot be graded is a Result that says so.
+    nothing itself: a file that is no notebook earns 0, and where the sandbox fails the Result says so.
     """
     file = path.name
     try:
         handed_in = cells(read(path))
     except BadNotebook as bad:
-        return Result(student, file, failed=str(bad))
+        none = [Mark(cell.id, cell.points, 0.0) for cell in master.graded]
+        return Result(student, file, none, notes=[str(bad)])
     tests = {cell.id for cell in master.cells if cell.is_test}
     run = [cell for cell in handed_in if cell.kind == "code" and cell.id not in tests]
     submission = Submission([cell.source for cell in run], limits, safe)
-    notes: list[str] = []
+    grading = _Grading(master, submission, run, {cell.id: cell.source for cell in handed_in if cell.solution})
     try:
-        marks = list(_marks(master, submission, handed_in, notes))
+        marks = list(grading.marks())
     except SandboxError as error:
         return Result(student, file, failed=f"the sandbox did not work ({error}); grade this one again")
     finally:
         submission.close()
-    notes += [f"{_name(run[i], i)}: {said}" for i, said in sorted(submission.errors.items()) if i < len(run)]
-    return Result(student, file, marks, notes, round(submission.seconds, 1))
+    return Result(student, file, marks, grading.notes(), round(submission.seconds, 1))
 
 
-def _name(cell: Cell, i: int) -> str:
-    return cell.id or f"code cell {i + 1}"
-
-
-def _marks(master: Master, submission: Submission, handed_in: list[Cell], notes: list[str]) -> Iterator[Mark]:
-    """Run the tests; yield a mark for each graded cell of the master, in its order. Note what else fails."""
-    written = {cell.id: cell.source[:ANSWER] for cell in handed_in if cell.solution}
-    steps = master.steps()
-    names: dict[str, Any] = {"__name__": "tests", "print": lambda *_, **__: None}
-    missing: dict[str, str] = {}
-    answers: list[str] = []
-    for cell in master.cells:
-        if cell.is_by_hand:
-            yield Mark(cell.id, cell.points, None, "", written.get(cell.id, ""))
-        elif cell.solution:
-            _fetch(cell.names, submission, names, missing)
-            answers.append(written.get(cell.id, ""))
-        elif cell in steps:
-            said = _run(cell, names, missing)
-            if said and not cell.is_test:
-                notes.append(f"{cell.id or 'a given cell'}, run by the tests: {said}")
-            if cell.is_test:
-                yield Mark(cell.id, cell.points, 0.0 if said else cell.points, said, "\n\n".join(answers)[:ANSWER])
-                answers = []
-
-
-def _fetch(wanted: list[str], submission: Submission, names: dict[str, Any], missing: dict[str, str]) -> None:
-    """Put the student's functions and values into the names of the tests; note why those that are missing are."""
-    for name in wanted:
-        names.pop(name, None)
-        try:
-            names[name] = submission.value(name)
-        except NameError:
-            missing[name] = "it is not defined; run your notebook from the top and see which cell fails"
-        except StudentError as error:
-            missing[name] = str(error)
-        except Stopped as stopped:
-            missing[name] = str(stopped)
-
-
-def _run(cell: Cell, names: dict[str, Any], missing: dict[str, str]) -> str:
-    """Execute a cell of the teacher's; return what is to be said where it fails."""
-    try:
-        exec(compile(without_magics(cell.source), cell.id or "given", "exec"), names)
-    except AssertionError as error:
-        return str(error).strip()[:SHOWN] or "this test fails"
-    except NotImplementedError:
+def _told(error: Exception) -> str:
+    """What a student's error was, in words."""
+    if isinstance(error, NotImplementedError):
         return "not answered yet"
-    except Stopped as stopped:
-        return f"your function gives no answer: {stopped}"
-    except StudentError as error:
-        text = str(error)
-        return "not answered yet" if text.startswith("NotImplementedError") else f"your function stops with {text}"
-    except NameError as error:
-        name = getattr(error, "name", None)
-        return f"{name}: {missing[name]}" if name in missing else f"{type(error).__name__}: {error}"[:SHOWN]
-    except Exception as error:
-        # What the student returned does not even have the form that the test takes for granted.
-        return f"what your function returns does not fit: {type(error).__name__}: {error}"[:SHOWN]
-    return ""
+    return str(error) if type(error) is StudentError else f"{type(error).__name__}: {error}"
+
+
+class _Grading:
+    """The teacher's cells, run one after the other with the student's functions in them."""
+
+    def __init__(self, master: Master, submission: Submission, run: list[Cell], written: dict[str, str]) -> None:
+        self.master = master
+        self.submission = submission
+        self.run = run
+        self.written = written
+        self.given: list[str] = []
+        self.names: dict[str, Any] = {"__name__": "tests", "print": lambda *_, **__: None}
+        self.missing: dict[str, str] = {}
+
+    def marks(self) -> Iterator[Mark]:
+        """Yield a mark for each graded cell of the master, in its order."""
+        steps = self.master.steps()
+        answers: list[str] = []
+        for cell in self.master.cells:
+            if cell.is_by_hand:
+                yield Mark(cell.id, cell.points, None, "", self.written.get(cell.id, "")[:ANSWER])
+            elif cell.solution:
+                self._fetch(cell)
+                answers.append(self.written.get(cell.id, ""))
+            elif cell in steps:
+                said = self._said(cell)
+                if cell.is_test:
+                    points = 0.0 if said else cell.points
+                    yield Mark(cell.id, cell.points, points, said, "\n\n".join(answers)[:ANSWER])
+                    answers = []
+                elif said:
+                    self.given.append(f"{cell.id or 'a given cell'}, run with the tests: {said}")
+
+    def notes(self) -> list[str]:
+        """What stopped on the way, stubs aside."""
+        return self.given + [
+            f"{self.run[i].id or f'code cell {i + 1}'}: {_told(error)}"
+            for i, error in sorted(self.submission.errors.items())
+            if i < len(self.run) and not isinstance(error, NotImplementedError)
+        ]
+
+    def _fetch(self, cell: Cell) -> None:
+        """Put what the student defines in place of what an answer of the master does; note why it is missing."""
+        for name in cell.names:
+            self.names.pop(name, None)
+            try:
+                self.names[name] = self.submission.value(name)
+            except NameError:
+                own = (e for i, e in self.submission.errors.items() if i < len(self.run) and self.run[i].id == cell.id)
+                error = next(own, StudentError("it is not defined; run your notebook from the top to see why"))
+                self.missing[name] = _told(error)
+            except (StudentError, Stopped) as error:
+                self.missing[name] = _told(error)
+
+    def _said(self, cell: Cell) -> str:
+        """Execute a cell of the teacher's; return what is to be said where it fails."""
+        try:
+            exec(compile(without_magics(cell.source), cell.id or "given", "exec"), self.names)
+        except NotImplementedError as error:
+            return _told(error)
+        except StudentError as error:
+            return f"your function stops with {_told(error)}"[:SHOWN]
+        except Stopped as stopped:
+            return f"your function gives no answer: {stopped}"
+        except AssertionError as error:
+            return str(error).strip()[:SHOWN] or "this test fails"
+        except Exception as error:
+            name = getattr(error, "name", None)
+            if isinstance(error, NameError) and name in self.missing:
+                said = self.missing[name]
+                return said if said == "not answered yet" else f"{name}: {said}"
+            # What the student returned does not even have the form that the test takes for granted.
+            return f"what your function returns does not fit: {type(error).__name__}: {error}"[:SHOWN]
+        return ""
 
 
 def check(master: Master, safe: bool) -> list[str]:

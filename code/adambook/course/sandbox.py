@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import json
@@ -41,9 +42,13 @@ ABSENT = (
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use: seconds in all, seconds of one cell or call, bytes of memory, fresh starts."""
+    """What one submission may use.
 
-    seconds: float = 10.0
+    ``seconds`` of the clock in all, ``step`` seconds of the processor for one cell or call (and four times as many of
+    the clock), ``memory`` in bytes, and so many ``starts`` of a fresh program where one has ended.
+    """
+
+    seconds: float = 20.0
     step: float = 3.0
     memory: int = 2**31
     starts: int = 4
@@ -53,7 +58,7 @@ class Limits:
             raise ValueError(f"seconds is {self.seconds:g}; a submission needs a limit above 0")
 
 
-class SandboxError(RuntimeError):
+class SandboxError(OSError):
     """The sandbox itself does not work, which is no student's fault."""
 
 
@@ -63,6 +68,16 @@ class Stopped(Exception):
 
 class StudentError(Exception):
     """The student's function raised; the text is what it said."""
+
+    @classmethod
+    def of(cls, answer: dict[str, Any]) -> StudentError:
+        """Return the error of an answer; one of Python's own kinds is of that kind here, too."""
+        text, kind = str(answer.get("error"))[:300], getattr(builtins, str(answer.get("kind")), None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            with contextlib.suppress(TypeError):  # some kinds mix with no other
+                error: StudentError = type(kind.__name__, (cls, kind), {})(text)
+                return error
+        return cls(text)
 
 
 def command(safe: bool) -> tuple[list[str], bytes]:
@@ -109,7 +124,7 @@ class Program:
 
     def __init__(self, limits: Limits, until: Callable[[float], float], safe: bool) -> None:
         self.limits = limits
-        self.errors: dict[int, str] = {}
+        self.errors: dict[int, StudentError] = {}
         self.late: set[int] = set()
         self.at = -1
         self._safe = safe
@@ -143,8 +158,8 @@ class Program:
             if type(line.get("at")) is int:
                 self.at, self._ends = line["at"], self._until(self.limits.step)
             elif type(line.get("cell")) is int:
-                self.errors[line["cell"]] = str(line.get("error"))[:300]
-                if line.get("late"):
+                self.errors[line["cell"]] = StudentError.of(line)
+                if line.get("kind") == "TimeUp":
                     self.late.add(line["cell"])
 
     def ask(self, name: str, **question: Any) -> dict[str, Any]:
@@ -242,7 +257,7 @@ class Submission:
         self.cells = cells
         self.limits = limits
         self.safe = safe
-        self.errors: dict[int, str] = {}  # what each cell that failed has said
+        self.errors: dict[int, StudentError] = {}  # what each cell that failed has said
         self._skip: set[int] = set()
         self._starts = 0
         self._begun: float | None = None
@@ -258,7 +273,7 @@ class Submission:
         now = time.monotonic()
         if self._begun is None:
             self._begun = now
-        return min(now + seconds + 1.0, self._begun + self.limits.seconds)  # the program's own clock comes first
+        return min(now + 4 * seconds, self._begun + self.limits.seconds)
 
     def program(self) -> Program:
         """Return the running program, started again where it has ended."""
@@ -276,7 +291,7 @@ class Submission:
                 if program.at < 0:
                     raise
                 self._skip.add(program.at)
-                self.errors[program.at] = f"left out: {stopped}"
+                self.errors[program.at] = StudentError(f"left out: {stopped}")
             finally:
                 self._skip |= program.late
                 self.errors |= program.errors
@@ -301,7 +316,7 @@ class Submission:
         if answer.get("function"):
             return Function(self, name)
         if "error" in answer:
-            raise StudentError(str(answer["error"])[:300])
+            raise StudentError.of(answer)
         return _decoded(answer.get("result"))
 
     def close(self) -> None:
@@ -328,7 +343,7 @@ class Function:
         coded = {key: encode(value) for key, value in options.items()}
         answer = self.submission.ask(self.name, args=encode(args), options=coded)
         if "error" in answer:
-            raise StudentError(str(answer["error"])[:300])
+            raise StudentError.of(answer)
         changed = answer.get("changed")
         for i, argument in enumerate(args):
             if isinstance(changed, dict) and str(i) in changed and isinstance(argument, np.ndarray):
