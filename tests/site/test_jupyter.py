@@ -1,0 +1,159 @@
+"""Chapters in JupyterLab and Notebook 7: run from the menu, explored with the mouse, read back in Python."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from playwright.sync_api import Browser, Locator, Page, expect
+
+BOOK = Path(__file__).parents[2] / "book"
+#: Run by the menu with all cells, and again after the mouse has moved a slider.
+READ_BACK = """
+from adambook.explorers.base import Explorer
+
+shown = next(value for value in Out.values() if isinstance(value, Explorer))
+print(shown.values(), shown.summary(), sep="\\n")
+"""
+
+
+@dataclass
+class Server:
+    """A Jupyter server that knows nobody's settings, and the folder that it shows."""
+
+    folder: Path
+    url: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home, token = tmp_path_factory.mktemp("jupyter"), secrets.token_hex(16)
+    folder, log = home / "book", home / "log.txt"
+    folder.mkdir()
+    # Else JupyterLab asks whether it may fetch news, and looks for a newer version of itself.
+    silent = home / "config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    silent.parent.mkdir(parents=True)
+    silent.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    own = {f"JUPYTER_{kind.upper()}_DIR": str(home / kind) for kind in ("config", "data", "runtime")}
+    own |= {"JUPYTER_NO_CONFIG": "1", "JUPYTER_TOKEN": token, "IPYTHONDIR": str(home / "ipython")}
+    options = {
+        "ip": "127.0.0.1", "port": 0, "open_browser": False, "allow_root": True, "root_dir": folder,
+        "jpserver_extensions": {"jupyterlab": True, "notebook": True},
+    }  # fmt: skip
+    command = [sys.executable, "-m", "jupyter_server", *(f"--ServerApp.{k}={v}" for k, v in options.items())]
+    with log.open("w") as out:
+        server = subprocess.Popen(command, env={**os.environ, **own}, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while not (url := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield Server(folder, url[0], token)
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def put(chapter: str, folder: Path) -> Path:
+    """A copy of a chapter without outputs, and with a last cell that reads the explorer back."""
+    notebook = nbformat.read(BOOK / chapter, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(READ_BACK.strip()))
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, folder / chapter)
+    return folder / chapter
+
+
+def code_cells(path: Path) -> list[NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def save_until(page: Page, path: Path, count: int) -> list[NotebookNode]:
+    """The code cells as saved, once the last one has run as the kernel's cell number ``count``."""
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(500)
+        with contextlib.suppress(ValueError):  # half written
+            code = code_cells(path)
+            if code[-1].execution_count == count:
+                return code
+    raise AssertionError(
+        f"{sum(cell.execution_count is None for cell in code)} cells of {path.name} did not run"
+    )
+
+
+def drag(page: Page, handle: Locator) -> None:
+    """Away from the nearer end of the slider."""
+    handle.scroll_into_view_if_needed()
+    low, high, now = (float(handle.get_attribute(f"aria-value{x}") or "nan") for x in ("min", "max", "now"))
+    box = handle.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + (40 if now < (low + high) / 2 else -40), y, steps=4)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize(
+    ("place", "chapter"),
+    [("lab/tree", "0_moments.ipynb"), ("notebooks", "2_rmsprop.ipynb")],
+    ids=["JupyterLab", "Notebook 7"],
+)
+def test_a_chapter_runs_and_its_explorer_answers(
+    place: str, chapter: str, jupyter: Server, browser: Browser
+) -> None:
+    path = put(chapter, jupyter.folder)
+    cells = len(code_cells(path))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(30_000)
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{jupyter.url}{place}/{chapter}?token={jupyter.token}")
+    page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
+    page.locator(".jp-Notebook").get_by_role("heading", level=1).first.wait_for()
+
+    # What the front end says while it starts is its own.
+    page.on("console", lambda message: message.type == "error" and said.append(message.text))
+    page.on("pageerror", lambda error: said.append(f"uncaught: {error}"))
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    code = save_until(page, path, cells)
+    errors = [output.evalue for cell in code for output in cell.outputs if output.output_type == "error"]
+    assert not errors
+
+    explorer = page.locator(".ab-explorer").first
+    words, drawing = explorer.locator("output.ab-summary"), explorer.locator(".adambook > svg")
+    explorer.scroll_into_view_if_needed()  # what is far off is not drawn
+    expect(words).not_to_be_empty()
+    before = words.text_content(), drawing.inner_html()
+    values, *summary = code[-1].outputs[0].text.splitlines()
+    assert "".join(summary) == before[0]
+    drag(page, explorer.locator(".noUi-handle").first)
+    expect(words).not_to_have_text(before[0])
+    assert drawing.inner_html() != before[1]
+
+    page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+    code = save_until(page, path, cells + 1)
+    now, *summary = code[-1].outputs[0].text.splitlines()
+    assert now != values, "the kernel does not know that the slider has moved"
+    assert "".join(summary) == words.text_content()
+    assert not said
+    assert not [url for url in asked if url.startswith("http") and not url.startswith(jupyter.url)]
+    page.close()
