@@ -208,7 +208,7 @@ class Program:
 
     def _watch(self) -> None:
         """Kill the process when its time is over: a read from it then comes to an end, too."""
-        while not self._closed.wait(max(0.02, self._ends - time.monotonic())):
+        while not self._closed.wait(0.1):
             if time.monotonic() >= self._ends:
                 self._kill()
                 return
