@@ -34,8 +34,8 @@ UNSAFE = (
     "hidden tests and each other's work, change them, and use the network. Only time is limited."
 )
 ABSENT = (
-    "Grading runs your students' programs, so it needs a sandbox: Linux with bubblewrap (on Debian and Ubuntu: "
-    "apt install bubblewrap). {why} On another system use a virtual machine with Linux. "
+    "Grading runs your students' programs, so it needs a sandbox: Linux with bubblewrap 0.7 or newer (on Debian "
+    "and Ubuntu: apt install bubblewrap). {why} On another system use a virtual machine with Linux. "
     "With --unsafe it goes without: then programs can read your files, the hidden tests and each other's work."
 )
 
@@ -88,7 +88,7 @@ def command(safe: bool) -> tuple[list[str], bytes]:
     system = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")
     python_and_us = (os.path.realpath(sys.base_prefix), sys.prefix, str(Path(adambook.__file__).parent))
     filters = no_new_processes()
-    wrap = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
+    wrap = ["bwrap", "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534"]
     wrap += ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
     for name, value in _environment().items():
         wrap += ["--setenv", name, value]
