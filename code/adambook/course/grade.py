@@ -18,13 +18,17 @@ ANSWER = 4000  # of what the student wrote, on the page of feedback
 
 @dataclass(frozen=True)
 class Mark:
-    """The points of one graded cell; ``points`` is None where a person has yet to give them."""
+    """The points of one graded cell; ``points`` is None where a person has yet to give them.
+
+    ``task`` is the heading above the cell, ``said`` what its test says, ``answer`` what the student wrote.
+    """
 
     id: str
     most: float
     points: float | None
     said: str = ""
     answer: str = ""
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,12 @@ class _Grading:
     def marks(self) -> Iterator[Mark]:
         """Yield a mark for each graded cell of the master, in its order."""
         steps = self.master.steps()
+        task = ""
         answers: list[str] = []
         for cell in self.master.cells:
+            task = cell.heading or task
             if cell.is_by_hand:
-                yield Mark(cell.id, cell.points, None, "", self.written.get(cell.id, "")[:ANSWER])
+                yield Mark(cell.id, cell.points, None, "", self.written.get(cell.id, "")[:ANSWER], task)
             elif cell.solution:
                 self._fetch(cell)
                 answers.append(self.written.get(cell.id, ""))
@@ -115,7 +121,7 @@ class _Grading:
                 said = self._said(cell)
                 if cell.is_test:
                     points = 0.0 if said else cell.points
-                    yield Mark(cell.id, cell.points, points, said, "\n\n".join(answers)[:ANSWER])
+                    yield Mark(cell.id, cell.points, points, said, "\n\n".join(answers)[:ANSWER], task)
                     answers = []
                 elif said:
                     self.given.append(f"{cell.id or 'a given cell'}, run with the tests: {said}")

@@ -52,6 +52,12 @@ class Cell:
         return list(_bound(ast.parse(without_magics(self.source)))) if self.kind == "code" else []
 
     @property
+    def heading(self) -> str:
+        """The first heading in a text, without the points that it may tell."""
+        found = re.search(r"^#+ +(.+?)( *\([\d.]+ points?\))?$", self.source, re.M) if self.kind == "markdown" and not self.solution else None
+        return found[1] if found else ""
+
+    @property
     def is_given(self) -> bool:
         """Code that the teacher wrote and that is no test."""
         return self.kind == "code" and not self.grade and not self.solution
@@ -130,8 +136,7 @@ class Master:
     @property
     def title(self) -> str:
         """The first heading."""
-        found = (re.search(r"^# +(.+)$", cell.source, re.M) for cell in self.cells if cell.kind == "markdown")
-        return next((match[1].strip() for match in found if match), self.path.stem)
+        return next((cell.heading for cell in self.cells if cell.heading), self.path.stem)
 
     @property
     def graded(self) -> list[Cell]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -159,4 +160,5 @@ def _page() -> jinja2.Template:
 
 def feedback(master: Master, result: Result) -> str:
     """Return the page that a student gets. All in it is escaped, and the page itself forbids every script."""
-    return _page().render(title=master.title, most=master.points, result=result)
+    tasks = [(task, list(marks)) for task, marks in groupby(result.marks, lambda mark: mark.task)]
+    return _page().render(title=master.title, most=master.points, result=result, tasks=tasks)
