@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Usage: python3 run.py book [--serve]           build the book; --serve shows it at http://127.0.0.1:8000
+       python3 run.py pdf                      build the book and print it: one file, with page numbers
+       python3 run.py epub                     build the book for e-readers
        python3 run.py test [pytest options]    build it and test everything, or only what the options select
 
 The first call makes .venv and installs everything into it; later calls do what has changed since.
@@ -41,6 +43,7 @@ BROWSERS = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
 )
+BOUND = ("adambook.pdf", "adambook.epub")  # the whole book in one file
 NO_NETWORK = (
     "NewConnectionError|ConnectionError|ConnectTimeout|Temporary failure in name resolution|getaddrinfo"
     "|Connection refused|Network is unreachable|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH"
@@ -492,6 +495,8 @@ def build_pages(at: Paths, inputs: Inputs, cache: Path) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
     jupyter_book = "from jupyter_book.cli.main import main; main()"
     command = [at.python, "-c", jupyter_book, "build", "-W", "--keep-going", at.root]
+    for name in BOUND:  # they were made of other pages
+        (at.html / name).unlink(missing_ok=True)
     # Warnings are errors, and a page that warned is silent the next time: after a failure all are made anew.
     with site.renew(inputs.site()), Stamp(at.stamps / "book").renew(inputs.book()):
         with running(Job("building the pages", command, at, ADAMBOOK_CACHE=str(cache))):
@@ -499,6 +504,7 @@ def build_pages(at: Paths, inputs: Inputs, cache: Path) -> Iterator[None]:
         reports = files(at.html, "reports/**/*.err.log")
         if reports:
             raise Stop(f"{reports[0].read_text(encoding='utf-8')}\n{reports[0].name}: the notebook failed.")
+        offer(at)
 
 
 def build(at: Paths, inputs: Inputs) -> None:
@@ -516,6 +522,47 @@ def book(at: Paths, serve_it: bool) -> str:
     if serve_it:
         serve(at)
     return f"The book is at {at.index}"
+
+
+def bind(at: Paths, name: str) -> str:
+    """Make one file of the built book, and let the site offer it; return the line that says where it is."""
+    inputs = Inputs(at)
+    install(at, inputs)
+    build(at, inputs)
+    target = at.build / name
+    stamp = Stamp(at.stamps / name)
+    if not (stamp.holds(inputs.book()) and target.is_file()):
+        kind = target.suffix[1:]
+        command = [at.python, "-m", "adambook_paper", kind, at.html, target, "--node", node_tool(at, "node")]
+        if kind == "pdf":
+            browser = get_browser(at)
+            if browser is None:
+                raise Stop(
+                    "Chromium or Chrome prints the PDF; none was found, and none could be installed. "
+                    "Set ADAMBOOK_CHROMIUM to the path of one, and run this again."
+                )
+            command += ["--browser", browser]
+        with stamp.renew(inputs.book()):
+            finish(Job(f"making the {kind.upper()}", command, at, PYTHONPATH=str(at.root / "book" / "_ext")))
+    shutil.copy2(str(target), str(at.html / name))
+    offer(at)
+    return f"The book is at {target}"
+
+
+def offer(at: Paths) -> None:
+    """Let every page link to the PDF and the EPUB that stand beside the pages, and to none that does not."""
+    found = [at.html / name for name in BOUND if (at.html / name).is_file()]
+    for page in files(at.html, "book/**/*.html"):
+        up = "../" * (len(page.relative_to(at.html).parts) - 1)
+        links = " ".join(
+            f'<a href="{up}{path.name}">{path.suffix[1:].upper()} ({path.stat().st_size / 1e6:.0f} MB)</a>'
+            for path in found
+        )
+        text = page.read_text(encoding="utf-8")
+        told = f"The whole book: {links}" if links else ""
+        offered = re.sub("(?s)(?<=<!-- offer -->).*?(?=<!-- /offer -->)", told, text)
+        if offered != text:
+            page.write_text(offered, encoding="utf-8")
 
 
 def serve(at: Paths) -> None:
@@ -671,6 +718,8 @@ def main(arguments: list[str]) -> int:
         check_python(tuple(sys.version_info[:3]))
         if arguments in (["book"], ["book", "--serve"]):
             line = book(at, "--serve" in arguments)
+        elif arguments in (["pdf"], ["epub"]):
+            line = bind(at, f"adambook.{arguments[0]}")
         elif arguments[:1] == ["test"]:
             line = test(at, arguments[1:])
         else:

@@ -206,7 +206,7 @@ def test_a_job_does_not_outlive_the_call(run, tmp_path):
 
 
 def test_usage(project):
-    for arguments in ([], ["boook"], ["book", "--server"]):
+    for arguments in ([], ["boook"], ["book", "--server"], ["pdf", "epub"]):
         result = call(project, *arguments)
         assert result.returncode == 2 and result.stdout.startswith("Usage: python3 run.py book"), arguments
 
@@ -362,6 +362,9 @@ def flow(run, project, monkeypatch):
             raise run.Stop(f"{job.title} failed")
         if job.title == "building the pages":
             edit(project / "_build/html/index.html")
+            edit(project / "_build/html/book/family/lion.html", "<p><!-- offer --><!-- /offer --></p>")
+        if job.title.startswith("making the "):
+            edit(project / "_build" / f"adambook.{job.title.split()[-1].lower()}")
 
     def pytest_(at: object, failed: list[str], title: str, *a: object, **k: object) -> None:
         started.append(title)
@@ -549,3 +552,50 @@ def test_a_job_reports(run, tmp_path, capsys):
     assert said == ["running", first, second]
     run.finish(run.Job("silent", [sys.executable, "-c", script], run.Paths(tmp_path)))
     assert capsys.readouterr().out.strip().endswith("] silent")
+
+
+# --- the PDF and the EPUB ---------------------------------------------------------------------------------------
+
+
+def test_the_site_offers_the_pdf_and_the_epub_that_were_made_of_it(flow, project):
+    run, started, _ = flow
+    page = project / "_build/html/book/family/lion.html"
+    assert run.main(["pdf"]) == 0
+    assert started == ["running 1 notebooks", "building the pages", "making the PDF"]
+    assert '<a href="../../adambook.pdf">PDF' in page.read_text() and "epub" not in page.read_text()
+    assert run.main(["epub"]) == 0
+    assert started[3:] == ["making the EPUB"]
+    offered = page.read_text()
+    assert "../../adambook.pdf" in offered and "../../adambook.epub" in offered
+    assert all((page.parent / "../.." / name).is_file() for name in run.BOUND)
+
+    assert run.main(["pdf"]) == run.main(["epub"]) == 0  # a second call makes nothing
+    assert len(started) == 4 and page.read_text() == offered
+
+    edit(project / "book/intro.md")
+    assert run.main(["book"]) == 0  # a changed page, and neither an old PDF nor a link to it
+    assert not any((project / "_build/html" / name).exists() for name in run.BOUND)
+    assert "adambook" not in page.read_text()
+    assert run.main(["pdf"]) == 0
+    assert started[-1] == "making the PDF" and "../../adambook.pdf" in page.read_text()
+
+
+def test_a_pdf_needs_a_browser_and_an_epub_does_not(flow, capsys):
+    run, started, failing = flow
+    failing.add("browser")
+    assert run.main(["pdf"]) == 1
+    assert "making the PDF" not in started
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and "Chromium" in lines[0] and "ADAMBOOK_CHROMIUM" in lines[0]
+    assert run.main(["epub"]) == 0
+
+
+@pytest.mark.parametrize("kind", ["pdf", "epub"])
+def test_a_failed_pdf_is_made_again(flow, project, kind):
+    run, started, failing = flow
+    failing.add(f"making the {kind.upper()}")
+    assert run.main([kind]) == 1
+    assert not (project / "_build/html" / f"adambook.{kind}").exists()
+    failing.clear()
+    assert run.main([kind]) == 0
+    assert started.count(f"making the {kind.upper()}") == 2

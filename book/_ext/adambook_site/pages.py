@@ -24,6 +24,7 @@ def configure(app: Sphinx, config: Config) -> None:
     options["navbar_persistent"] = []  # else there are two search fields
     options["show_toc_level"] = 2
     options["search_as_you_type"] = True  # the theme loads the index on every page anyway
+    options["primary_sidebar_end"] = ["offer.html"]  # run.py writes the links to the PDF and the EPUB into it
     options["logo"] = {"text": config.html_title, "alt_text": f"{config.html_title}: first page"}
     config.notfound_context = {
         "title": "Page not found",
