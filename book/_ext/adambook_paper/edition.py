@@ -159,7 +159,7 @@ def clean(page: Page, edition: Edition) -> None:
 def put_aside(body: Tag) -> None:
     """Move hints and answers to the end of their page: on paper, what is not folded is seen."""
     folded = body.select("details")
-    section = new("section", class_="ab-answers")
+    section = new("section", class_="ab-aside")
     section.append(new("h2", "Hints and answers"))
     for number, details in enumerate(folded, start=1):
         summary = details.find("summary")
