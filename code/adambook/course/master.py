@@ -54,7 +54,9 @@ class Cell:
     @property
     def heading(self) -> str:
         """The first heading in a text, without the points that it may tell."""
-        found = re.search(r"^#+ +(.+?)( *\([\d.]+ points?\))?$", self.source, re.M) if self.kind == "markdown" and not self.solution else None
+        if self.kind != "markdown" or self.solution:
+            return ""
+        found = re.search(r"^#+ +(.+?)( *\([\d.]+ points?\))?$", self.source, re.M)
         return found[1] if found else ""
 
     @property
