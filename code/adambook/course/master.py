@@ -244,8 +244,10 @@ def release(master: Master) -> Notebook:
         raw["source"] = source
         if raw["cell_type"] == "code":
             raw["outputs"], raw["execution_count"] = [], None
-        if raw["metadata"].get("nbgrader", {}).get("locked"):
-            raw["metadata"] |= {"deletable": False} | ({"editable": False} if not cell.solution else {})
+        if cell.solution:
+            raw["metadata"] |= {"deletable": False}
+        elif cell.grade or raw["metadata"].get("nbgrader", {}).get("locked"):
+            raw["metadata"] |= {"deletable": False, "editable": False}
     if leaks := leaked(master, notebook):
         raise BadNotebook(f"{master.path.name}: an answer or a hidden test would be released: {leaks[0]!r}")
     return notebook
