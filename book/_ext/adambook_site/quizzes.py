@@ -60,15 +60,16 @@ class Quiz(SphinxPostTransform):
     def question(self, parts: list[nodes.Element], anchors: dict[str, str]) -> nodes.Element:
         choices, answers = (part for part in parts if isinstance(part, nodes.enumerated_list))
         stem = parts[: parts.index(choices)]
-        for phrase in list(answers.findall(nodes.emphasis)):
-            link = nodes.reference("", phrase.astext(), internal=True, refid=anchors[phrase.astext()])
-            phrase.replace_self(link)
         if self.app.builder.name == "html":
+            for phrase in list(answers.findall(nodes.emphasis)):
+                link = nodes.reference("", phrase.astext(), internal=True, refid=anchors[phrase.astext()])
+                phrase.replace_self(link)
             fold = '<details class="ab-answers"><summary>Answers</summary>', "</details>"
             opening, closing = (nodes.raw("", tag, format="html") for tag in fold)
             folded = [opening, answers, closing]
-        else:  # paper cannot be opened
-            folded = [nodes.paragraph("", "", nodes.strong(text="Answers")), answers]
+        else:  # paper cannot be opened, and all pages in one have headings of the same name
+            title = nodes.paragraph("", "", nodes.strong(text="Answers"))
+            folded = [nodes.container("", title, answers, classes=["ab-answers"])]
         return nodes.container("", *stem, choices, *folded, classes=["ab-question"])
 
 
@@ -76,7 +77,8 @@ def script(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Give pages that have a quiz its script."""
-    if doctree and any("ab-quiz" in box["classes"] for box in doctree.findall(nodes.container)):
+    boxes = doctree.findall(nodes.container) if doctree and app.builder.name == "html" else ()
+    if any("ab-quiz" in box["classes"] for box in boxes):
         app.add_js_file(QUIZ_JS, defer="defer")
 
 
