@@ -5,12 +5,13 @@ import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
 from policy import ROOT
 from sphinx.errors import ExtensionError
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from adambook.course.quiz import Question
-from adambook_site.quizzes import moodle, read
+from adambook_site.quizzes import Quiz, moodle, read
 
 
 def test_the_build_stops_at_a_quiz_that_is_not_whole(tmp_path):
@@ -21,6 +22,21 @@ def test_the_build_stops_at_a_quiz_that_is_not_whole(tmp_path):
     app = SimpleNamespace(env=SimpleNamespace(doc2path=lambda docname: str(page)))
     with pytest.raises(ExtensionError, match=r"a\.ipynb: Check yourself, question 1: a question is a text"):
         read(app, "a")
+
+
+@pytest.mark.parametrize(("builder", "folded"), [("html", True), ("singlehtml", False), ("epub", False)])
+def test_what_is_printed_needs_no_opening(builder, folded):
+    """Nor a link: where all pages are one, a heading's name leads to another page."""
+    asked, answers = (nodes.enumerated_list(), nodes.enumerated_list())
+    answers += nodes.list_item("", nodes.paragraph("", "See ", nodes.emphasis(text="One step")))
+    app = SimpleNamespace(builder=SimpleNamespace(name=builder))
+    parts = [nodes.paragraph(text="Question 1. What?"), asked, nodes.raw(), answers, nodes.raw()]
+    made = Quiz.question(SimpleNamespace(app=app), parts, {"One step": "one-step"})
+    assert made.astext().count("What?") == 1 and "One step" in made.astext()
+    raw = [node.astext() for node in made.findall(nodes.raw)]
+    links = [node["refid"] for node in made.findall(nodes.reference)]
+    assert (raw, links) == ((['<details class="ab-answers"><summary>Answers</summary>', "</details>"], ["one-step"])
+                            if folded else ([], []))  # fmt: skip
 
 
 def test_moodle_gets_every_choice_with_its_feedback():
