@@ -7,6 +7,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from . import (
+    assignments,
     figures,
     offline,
     pages,
@@ -21,6 +22,6 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every part to the build."""
-    for part in (offline, pages, figures, publish, quizzes, reproductions, status, teaching, typography):
+    for part in (assignments, offline, pages, figures, publish, quizzes, reproductions, status, teaching, typography):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
