@@ -54,7 +54,7 @@ def said(test, names):
 
 @cache
 def performed(name):
-    """Run a master from the top; return each of its tests with the answer before it and the names so far, and the time."""
+    """Run a master from the top; return its tests, each with its answer and the names so far, and the time."""
     found, names, answer, start = {}, {"__name__": "__main__"}, None, time.perf_counter()
     for cell in MASTERS[name].cells:
         if cell.kind == "code":
