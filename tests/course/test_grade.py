@@ -308,3 +308,15 @@ def test_a_broken_line_of_progress_is_graded_again(loaded, tmp_path):
     assert cli.main(arguments(loaded, tmp_path, "--unsafe")) == 0
     with (tmp_path / "grades.csv").open(newline="", encoding="utf-8") as file:
         assert next(csv.DictReader(file))["score"] == "6"
+
+
+@pytest.mark.parametrize(("seconds", "step"), [("5", 3.0), ("20", 3.0), ("120", 18.0)])
+def test_who_gives_a_submission_more_time_gives_more_to_each_cell(loaded, tmp_path, monkeypatch, seconds, step):
+    def graded(master, handed_in, progress, limits, safe, workers):
+        assert limits == Limits(seconds=float(seconds), step=pytest.approx(step))
+        return iter([Result("ann", "ann.ipynb")])
+
+    monkeypatch.setattr("adambook.course.folder.grade_folder", graded)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ann.ipynb").write_text("{}", encoding="utf-8")
+    assert cli.main(arguments(loaded, tmp_path, "--unsafe", "--seconds", seconds)) == 0
