@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from playwright.sync_api import Browser, Locator, Page, expect
 
 BOOK = Path(__file__).parents[2] / "book"
+FAULT = "[data-mime-type='application/vnd.jupyter.stderr']"
 #: Run by the menu with all cells, and again after the mouse has moved a slider.
 READ_BACK = """
 from adambook.explorers.base import Explorer
@@ -82,19 +83,27 @@ def code_cells(path: Path) -> list[NotebookNode]:
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
-def save_until(page: Page, path: Path, count: int) -> list[NotebookNode]:
-    """The code cells as saved, once the last one has run as the kernel's cell number ``count``."""
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        page.keyboard.press("Control+s")
-        page.wait_for_timeout(500)
+def run_to(page: Page, path: Path, count: int) -> list[NotebookNode]:
+    """The code cells as saved, once a cell has run as the kernel's number ``count`` or one has failed."""
+    page.locator(f".jp-InputPrompt:text('[{count}]:'), {FAULT}").first.wait_for(
+        state="attached", timeout=300_000
+    )
+    page.keyboard.press("Control+s")
+    deadline = time.monotonic() + 30
+    code: list[NotebookNode] = []
+    while not any(cell.execution_count == count for cell in code) and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
         with contextlib.suppress(ValueError):  # half written
             code = code_cells(path)
-            if code[-1].execution_count == count:
-                return code
-    raise AssertionError(
-        f"{sum(cell.execution_count is None for cell in code)} cells of {path.name} did not run"
-    )
+    faults = [
+        output.get("evalue", output.get("text"))
+        for cell in code
+        for output in cell.outputs
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+    assert not faults, f"{path.name}: {faults}"
+    assert code[-1].execution_count == count
+    return code
 
 
 def drag(page: Page, handle: Locator) -> None:
@@ -120,40 +129,34 @@ def test_a_chapter_runs_and_its_explorer_answers(
 ) -> None:
     path = put(chapter, jupyter.folder)
     cells = len(code_cells(path))
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(30_000)
     asked, said = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{jupyter.url}{place}/{chapter}?token={jupyter.token}")
-    page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
-    page.locator(".jp-Notebook").get_by_role("heading", level=1).first.wait_for()
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{jupyter.url}{place}/{chapter}?reset&token={jupyter.token}")
+        page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
+        page.locator(".jp-Notebook").get_by_role("heading", level=1).first.wait_for()
 
-    # What the front end says while it starts is its own.
-    page.on("console", lambda message: message.type == "error" and said.append(message.text))
-    page.on("pageerror", lambda error: said.append(f"uncaught: {error}"))
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    code = save_until(page, path, cells)
-    errors = [output.evalue for cell in code for output in cell.outputs if output.output_type == "error"]
-    assert not errors
+        # What the front end says while it starts is its own.
+        page.on("console", lambda told: told.type == "error" and said.append(f"{told.text} {told.location}"))
+        page.on("pageerror", lambda error: said.append(f"uncaught: {error}"))
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        values, summary = run_to(page, path, cells)[-1].outputs[0].text.splitlines()
 
-    explorer = page.locator(".ab-explorer").first
-    words, drawing = explorer.locator("output.ab-summary"), explorer.locator(".adambook > svg")
-    explorer.scroll_into_view_if_needed()  # what is far off is not drawn
-    expect(words).not_to_be_empty()
-    before = words.text_content(), drawing.inner_html()
-    values, *summary = code[-1].outputs[0].text.splitlines()
-    assert "".join(summary) == before[0]
-    drag(page, explorer.locator(".noUi-handle").first)
-    expect(words).not_to_have_text(before[0])
-    assert drawing.inner_html() != before[1]
+        explorer = page.locator(".ab-explorer").first
+        words, drawing = explorer.locator("output.ab-summary"), explorer.locator(".adambook > svg")
+        explorer.scroll_into_view_if_needed()  # what is far off is not drawn
+        expect(words).to_have_text(summary)
+        before = drawing.inner_html()
+        drag(page, explorer.locator(".noUi-handle").first)
+        expect(words).not_to_have_text(summary)
+        assert drawing.inner_html() != before
 
-    page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-InputArea-editor").click()
-    page.keyboard.press("Control+Enter")
-    code = save_until(page, path, cells + 1)
-    now, *summary = code[-1].outputs[0].text.splitlines()
-    assert now != values, "the kernel does not know that the slider has moved"
-    assert "".join(summary) == words.text_content()
+        page.locator(".jp-CodeCell").last.locator(".jp-InputArea-editor").click()
+        page.keyboard.press("Control+Enter")
+        now, summary = run_to(page, path, cells + 1)[-1].outputs[0].text.splitlines()
+        assert now != values, "the kernel does not know that the slider has moved"
+        assert summary == words.text_content()
     assert not said
     assert not [url for url in asked if url.startswith("http") and not url.startswith(jupyter.url)]
-    page.close()
