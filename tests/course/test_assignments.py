@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from adambook.checks.rules import EXERCISES
+from adambook.claims import pm
 from adambook.course.child import plain
 from adambook.course.master import HIDDEN, SOLUTION, Master, cells, release
 from wrong_answers import WRONG
@@ -178,6 +180,47 @@ def test_every_hidden_test_catches_what_the_public_one_lets_through(name):
         if cell.is_test and HIDDEN[0] in cell.source:
             parts = [judged(name, cell.id, right, wrong) for right, wrong, _ in WRONG[name][cell.id]]
             assert any(whole and not public for whole, public in parts), cell.id
+
+
+def model_answer(name, grade_id):
+    return next(cell.source for cell in MASTERS[name].cells if cell.id == grade_id)
+
+
+def names_at_the_end(name):
+    _, _, names = list(stages(name).values())[-1]
+    return names
+
+
+def test_the_figures_of_the_model_answers_are_those_of_the_code():
+    recovery = names_at_the_end("2_rmsprop")["recovery"]
+    steps = [recovery(beta, 100.0) for beta in (0.9, 0.99, 0.999, 0.9999)]
+    assert "the steps are {}, {}, {} and {} for".format(*steps) in model_answer("2_rmsprop", "words")
+
+    run, numbers = names_at_the_end("4_amsgrad")["run"], (1.0, 0.9, 0.999, 1e-8)
+    outlier = np.array([[100.0]] + [[1.0]] * 4998)
+    theta, (m, v, v_max, t) = run(np.zeros(1), outlier, None, *numbers)
+    amsgrad, adam = (theta - run(theta, np.ones((1, 1)), (m, v, top, t), *numbers)[0] for top in (v_max, v))
+    answer = model_answer("4_amsgrad", "words")
+    assert f"is {amsgrad[0]:.2f} of a step" in answer and f"Adam's is {adam[0]:.2f}" in answer
+
+    sizes = [(alpha / (2 * 0.1)) ** 0.5 for alpha in (1e-3, 1e-4)]
+    assert "from {:.3f} to {:.3f}".format(*sizes) in model_answer("5_adamw", "words")
+
+    names = names_at_the_end("capstone")
+    adam, nadam = (row.scores[row.best] for row in names["rows"])
+    evidence, gain = model_answer("capstone", "evidence"), adam - nadam
+    assert f"NAdam ends at {pm(nadam)} and Adam at {pm(adam)}" in evidence
+    assert (
+        f"four seeds of five, by {min(abs(gain)):.3f} to {max(gain):.3f}" in evidence and sum(gain > 0) == 4
+    )
+    assert f"higher by {-min(gain):.3f} in one" in evidence and f"difference is {gain.mean():.3f}" in evidence
+    assert (
+        "at {:.2f} where Adam is at {:.2f}".format(*(row.mean[5] for row in names["rows"][::-1])) in evidence
+    )
+    for cell_id in ("evidence", "summary"):
+        assert pm(nadam) in model_answer("capstone", cell_id) and pm(adam) in model_answer(
+            "capstone", cell_id
+        )
 
 
 @pytest.mark.slow
