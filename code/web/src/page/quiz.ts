@@ -20,7 +20,7 @@ function enliven(choice: Element, answer: Element, number: number, chosen: (righ
   const text = box("div", "ab-text", ...choice.childNodes);
   const said = box("div", "ab-said", ...answer.childNodes);
   const mark = box("button", "ab-mark", new Text(String(number))) as HTMLButtonElement;
-  if (!right) said.querySelector("p")?.prepend(box("strong", "", new Text("Not this one.")), " ");
+  if (!right) said.querySelector("p")?.prepend(box("strong", "ab-no", new Text("Not this one.")), " ");
   text.id = `ab-choice-${++ids}`;
   said.id = `ab-said-${ids}`;
   said.hidden = true;
