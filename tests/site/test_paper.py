@@ -198,6 +198,12 @@ def test_the_printed_page(few: Path, browser: Browser) -> None:
     assert not TEX.search(page.evaluate(
         """() => { document.querySelectorAll("pre, code").forEach(e => e.remove()); return document.body.innerText }"""
     ))  # fmt: skip
+    dead, twice = page.evaluate(
+        """() => { const ids = [...document.querySelectorAll("[id]")].map(e => e.id), known = new Set(ids);
+            return [[...document.querySelectorAll('a[href^="#"]')].map(a => a.hash.slice(1)).filter(h => !known.has(h)),
+                    ids.filter((id, i) => ids.indexOf(id) < i)]; }"""
+    )
+    assert not dead and not twice
     page.evaluate(pdf.FILL, {"p-book-3_adam": 7})
     assert page.inner_text('.ab-toc a[href="#p-book-3_adam"] [data-number]') == "7"
     assert page.inner_text('.ab-toc a[href="#p-book-notation"] [data-number]') == "000"
