@@ -95,11 +95,11 @@ class Paths:
 
 
 def digest(*parts: object) -> str:
-    """A short hash of values and of the files' names and contents."""
+    """A short hash of values and of the files' names and contents, the same in every clone."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
-            total.update(part.as_posix().encode() + b"\0" + part.read_bytes())
+            total.update(os.path.relpath(part, ROOT).encode() + b"\0" + part.read_bytes())
         else:
             total.update(repr(part).encode())
         total.update(b"\0")

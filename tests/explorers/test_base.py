@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets as w
@@ -132,12 +133,23 @@ def test_summary_answers_to_the_parameters(kind: type[Explorer]) -> None:
             assert kind(**{name: other(p, getattr(e, name))}).summary() != first, name
 
 
+def test_colab_is_told_what_shows_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    e = explorers.MGFExplorer()
+    output = SimpleNamespace(enable_custom_widget_manager=lambda: None)
+    output._widgets = SimpleNamespace(_installed_url="the manager's address")
+    monkeypatch.setitem(sys.modules, "google.colab.output", output)
+    _, metadata = e._repr_mimebundle_()
+    assert metadata == {
+        base.WIDGET_VIEW: {"colab": {"custom_widget_manager": {"url": "the manager's address"}}}
+    }
+    assert e._ipython_display_ is None, "ipywidgets 7 would show the controls and leave out the rest"
+
+
 @every
 def test_the_still_picture(kind: type[Explorer]) -> None:
     e = kind()
-    bundle = e._repr_mimebundle_()
-    assert bundle is not None
-    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == e.model_id
+    bundle, metadata = e._repr_mimebundle_()
+    assert bundle[base.WIDGET_VIEW]["model_id"] == e.model_id and not metadata
     assert bundle["text/plain"] == e.summary()
     svg = bundle["image/svg+xml"]
     assert isinstance(e.figure(), Figure)

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STATIC = Path(__file__).parent / "static"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class Slider(t.TraitType[Any, Any]):
+class Slider(t.TraitType):  # type: ignore[type-arg]  # Colab's traitlets take no type arguments
     """A real number in [low, high] with a slider; ``log`` spaces the slider in powers of ten."""
 
     link = "value"
@@ -128,7 +129,7 @@ class Steps(Slider):
         return {"value": value}
 
 
-class Choice(t.TraitType[str, str]):
+class Choice(t.TraitType):  # type: ignore[type-arg]
     """One of a few names. The drawing receives its index: a menu's ``value`` exists in Python only."""
 
     link = "index"
@@ -155,7 +156,7 @@ class Choice(t.TraitType[str, str]):
         return kind(options=self.options, value=value, description=self.label, **_row(width))
 
 
-class Switch(t.TraitType[bool, bool]):
+class Switch(t.TraitType):  # type: ignore[type-arg]
     """Yes or no, with a box to tick."""
 
     link = "value"
@@ -307,9 +308,14 @@ class Explorer(w.VBox):
         finally:
             self._from_browser = before
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and {**bundle, "image/svg+xml": self.svg(), "text/plain": self.summary()}
+    _ipython_display_ = None  # ipywidgets 7, which Colab has, would leave the picture and the words out
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live explorer; its picture and its words for those who show no widgets."""
+        # The metadata make Colab load what shows the drawing.
+        data, metadata = self.canvas._repr_mimebundle_()  # type: ignore[misc]  # None without a view
+        data[WIDGET_VIEW]["model_id"] = self.model_id
+        return {**data, "image/svg+xml": self.svg(), "text/plain": self.summary()}, metadata
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.values().items())})"
