@@ -14,6 +14,7 @@ from . import (
     publish,
     quizzes,
     reproductions,
+    slides,
     status,
     teaching,
     typography,
@@ -22,6 +23,6 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every part to the build."""
-    for part in (assignments, offline, pages, figures, publish, quizzes, reproductions, status, teaching, typography):
+    for part in (assignments, offline, pages, figures, publish, quizzes, reproductions, slides, status, teaching, typography):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

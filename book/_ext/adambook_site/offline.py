@@ -31,6 +31,10 @@ def assets(web: Path) -> dict[Path, str]:
         font: f"{SERIF}/files/{font.name}" for font in sorted((serif / "files").glob("*-wght-*.woff2"))
     }
     copies |= {web / "dist" / name: f"widgets/{name}" for name in ("embed.js", "embed.css", "quiz.js")}
+    reveal = modules / "reveal.js"
+    for name in ("reveal.js", "reveal.css", "plugin/notes.js"):
+        copies[reveal / "dist" / name] = f"reveal/{Path(name).name}"
+    copies[reveal / "LICENSE"] = "reveal/LICENSE"
     return copies
 
 
