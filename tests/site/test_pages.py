@@ -86,6 +86,13 @@ def test_fingers_reach_sliders(open_page: Any) -> None:
     log.assert_clean()
 
 
+def test_the_menu_of_a_phone_hides_the_page_below(open_page: Any) -> None:
+    page, _ = open_page("book/orientation.html", width=390)
+    page.click("button.primary-toggle")
+    menu = page.locator("dialog[open].bd-sidebar-primary")
+    assert menu.evaluate("e => getComputedStyle(e).backgroundColor").startswith("rgb(")  # rgba: one sees through it
+
+
 def test_explorer_has_a_picture_without_javascript(explorer_page: str, open_page: Any) -> None:
     page, log = open_page(explorer_page, ready=False, java_script_enabled=False)
     stills = page.locator(".ab-card .ab-still img")
