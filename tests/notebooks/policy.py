@@ -7,8 +7,10 @@ one notebook; two look at all of them. test_policy.py runs them over the book, a
 from __future__ import annotations
 
 import ast
+import builtins
 import operator
 import re
+import symtable
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ MAX_DEFINED = 5
 PARTS = ("practice", "family", "reference")  # folders of chapters that have no number
 QUIZZED = re.compile(r"book/(orientation|fair_comparison|\d_\w+)\.ipynb")  # pages that have a quiz
 QUESTIONS = range(4, 7)
+IN_PAGE = "page-python"  # the tag of a cell that the built page can run
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,21 @@ def quiz_is_whole(notebook: Notebook) -> Iterator[str]:
         yield f"{quiz.HEADING}: {len(asked)} questions; a quiz has {QUESTIONS[0]} to {QUESTIONS[-1]}"
 
 
+def plain_python_is_plain(notebook: Notebook) -> Iterator[str]:
+    """A numbered chapter has one cell that runs in the page, where there is the standard library alone."""
+    cells = [cell for cell in notebook.code if IN_PAGE in cell.metadata.get("tags", ())]
+    if notebook.is_chapter and notebook.path.name[0].isdigit() and len(cells) != 1:
+        yield f"{len(cells)} cells tagged {IN_PAGE}; a numbered chapter has one"
+    for cell in cells:
+        if not is_checked(cell):
+            yield f"{notebook.where(cell)}: tagged {IN_PAGE}, but not {sorted(CHECKED)}"
+        imported = {name.split(".")[0] for name in _imports(cell)}
+        for name in sorted(imported - sys.stdlib_module_names):
+            yield f"{notebook.where(cell)}: imports {name}, which the page does not have"
+        for name in sorted(_unknown(cell)):
+            yield f"{notebook.where(cell)}: takes {name} from another cell, which has not run in the page"
+
+
 # --- all notebooks together --------------------------------------------------------------------------------
 
 
@@ -276,6 +294,7 @@ RULES = (
     figures_have_alt_text,
     numbers_are_held,
     quiz_is_whole,
+    plain_python_is_plain,
 )
 BOOK_RULES = (setup_cell_is_the_same, solutions_are_linked, quizzes_are_there)
 
@@ -394,6 +413,27 @@ def _constant(node: ast.AST) -> float | None:
 def _tree(cell: NotebookNode) -> ast.Module:
     source = re.sub(r"^(\s*)[%!].*$", r"\1pass", cell.source, flags=re.MULTILINE)
     return ast.parse(source)
+
+
+def _imports(cell: NotebookNode) -> Iterator[str]:
+    """The modules that a cell imports."""
+    for node in ast.walk(_tree(cell)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def _unknown(cell: NotebookNode) -> set[str]:
+    """The names that a cell uses and nowhere sets."""
+    table = symtable.symtable(cell.source, "cell", "exec")
+    scopes = [table]
+    for scope in scopes:
+        scopes.extend(scope.get_children())
+    used = {s.get_name() for scope in scopes for s in scope.get_symbols() if s.is_referenced() and s.is_global()}
+    used |= {s.get_name() for s in table.get_symbols() if s.is_referenced()}
+    made = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    return used - made - set(dir(builtins))
 
 
 def _asserts(cell: NotebookNode) -> bool:

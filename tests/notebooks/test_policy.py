@@ -64,7 +64,7 @@ def good_cells() -> list[NotebookNode]:
         checked("print(rms)", "0.2294\n"),
         checked("print(steps)", "12\n"),
         md("## The peak\n\nIt peaks at 6.57 times."),
-        checked("print(peak)", "6.571\n"),
+        checked("peak = 6.571\nprint(peak)", "6.571\n", tags=[*BOTH, policy.IN_PAGE]),
         code("plt.plot(x)\nplt.show()", mystnb={"image": {"alt": "The step against t, a peak at twelve."}}),
     ]
 
@@ -214,6 +214,54 @@ def test_figure_without_alt_text(write, alt):
 
 def test_figure_without_show(write):
     only(write([*good_cells(), code("fig, ax = plt.subplots()")]), "figures_have_alt_text", "plt.show()")
+
+
+# Python in the page
+
+
+def in_page(source: str) -> list[NotebookNode]:
+    """The good cells, with this source in the one that runs in the page."""
+    cells = good_cells()
+    cells[6] = checked(source, "6.571\n", tags=[*BOTH, policy.IN_PAGE])
+    return cells
+
+
+def test_a_chapter_has_one_cell_for_the_page(write):
+    cells = good_cells()
+    only(write([*cells, in_page("6.571")[6]]), "plain_python_is_plain", "2 cells")
+    cells[6].metadata.tags = BOTH
+    only(write(cells), "plain_python_is_plain", "0 cells")
+    assert problems(write(cells, "book/practice/scale.ipynb")) == []
+
+
+def test_a_cell_for_the_page_is_checked(write):
+    cells = good_cells()
+    cells[6].metadata.tags = [policy.IN_PAGE]
+    cells[6].outputs = []
+    found = problems(write(cells))
+    assert any("plain_python_is_plain: cell 7" in p and "but not" in p for p in found)
+
+
+@pytest.mark.parametrize("source", ["import numpy as np", "from torch.optim import Adam", "import math, scipy"])
+def test_a_cell_for_the_page_imports_what_is_not_there(write, source):
+    only(write(in_page(f"{source}\npeak = 6.571")), "plain_python_is_plain", "which the page does not have")
+
+
+@pytest.mark.parametrize("source", ["print(rms)", "def f(x):\n    return x * rms\n\n\nprint(f(1))"])
+def test_a_cell_for_the_page_stands_alone(write, source):
+    only(write(in_page(f"{source}\n6.571")), "plain_python_is_plain", "takes rms from another cell")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import math\nfrom os import path\nprint(math.pi, path)",
+        "def f(x, y=1):\n    z = x + y\n    return sum(z * k for k in range(3))\n\n\nprint(f(6.571))",
+        "print((lambda x: x)(6.571), __name__)",
+    ],
+)
+def test_plain_python(write, source):
+    assert problems(write(in_page(f"{source}\n6.571"))) == []
 
 
 # prose

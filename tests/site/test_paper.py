@@ -61,7 +61,7 @@ def cleaned(text: str, address: str = "") -> str:
         ('<a href="https://x.org/y">y</a>', '<a href="https://x.org/y">y</a>'),
         ('<details class="hide"><summary>Show</summary><pre>1</pre></details>', "<pre>1</pre>"),
         ('<div class="cell tag_hide-cell">import adambook</div><div class="cell">x</div>', '<div class="cell">x</div>'),
-        ('<script type="py-editor">\nprint(1 < 2)\n</script>', "<pre>print(1 &lt; 2)</pre>"),
+        ('<pre>1</pre><div class="ab-python"></div><pre>2</pre>', "<pre>1</pre><pre>2</pre>"),
     ],
 )
 def test_what_only_a_browser_can_use_is_dropped(page, paper):

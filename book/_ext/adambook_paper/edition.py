@@ -23,7 +23,7 @@ IMPRINT = """\
 says what it shows. Hints and answers stand at the end of each chapter. Each notebook opens with the same imports: <code>numpy as np</code>,
 <code>matplotlib.pyplot as plt</code>, and <code>figures</code> from <code>adambook</code>. They are left out.</p>
 """
-NOISE = "script, style, noscript, button, input, iframe, a.headerlink, .toctree-wrapper"
+NOISE = "script, style, noscript, button, input, iframe, a.headerlink, .toctree-wrapper, .ab-python"
 # Thousands of spans say "a name" or "a space"; keywords, strings, comments, numbers and printouts keep theirs.
 PLAIN = re.compile(r'<span class="(?![kscmg])\w{1,3}">([^<]*)</span>')
 LABEL = re.compile(r"\\tag\{([^}]*)\}")
@@ -136,9 +136,6 @@ def new(name: str, text: str = "", **attributes: str) -> Tag:
 def clean(page: Page, edition: Edition) -> None:
     """Unfold what is folded, still what moves, and drop what only a browser can use."""
     body = page.body
-    for cell in body.select('script[type="py-editor"], script[type="mpy-editor"]'):
-        cell.replace_with(code := new("pre"))
-        code.string = cell.get_text().strip("\n")
     for card in body.select(".ab-card"):
         explorer(card, page, edition)
     for setup in body.select(".cell.tag_hide-cell"):

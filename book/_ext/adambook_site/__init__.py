@@ -12,6 +12,7 @@ from . import (
     offline,
     pages,
     publish,
+    python,
     quizzes,
     reproductions,
     slides,
@@ -23,6 +24,10 @@ from . import (
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every part to the build."""
-    for part in (assignments, offline, pages, figures, publish, quizzes, reproductions, slides, status, teaching, typography):
+    parts = (
+        assignments, offline, pages, figures, publish, python, quizzes, reproductions, slides, status, teaching,
+        typography,
+    )  # fmt: skip
+    for part in parts:
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,9 @@ MATHJAX = "mathjax/tex-chtml.js"
 RUNTIME_JS = f"{VENDOR}/widgets/embed.js"
 RUNTIME_CSS = f"{VENDOR}/widgets/embed.css"
 QUIZ_JS = f"{VENDOR}/widgets/quiz.js"
+PYTHON_JS = f"{VENDOR}/widgets/python.js"
+SCRIPTS = ("embed.js", "embed.css", "quiz.js", "python.js", "python_editor.js", "python_worker.js")
+PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 
 
 def assets(web: Path) -> dict[Path, str]:
@@ -30,7 +33,8 @@ def assets(web: Path) -> dict[Path, str]:
     copies |= {
         font: f"{SERIF}/files/{font.name}" for font in sorted((serif / "files").glob("*-wght-*.woff2"))
     }
-    copies |= {web / "dist" / name: f"widgets/{name}" for name in ("embed.js", "embed.css", "quiz.js")}
+    copies |= {web / "dist" / name: f"widgets/{name}" for name in SCRIPTS}
+    copies |= {modules / "pyodide" / name: f"pyodide/{name}" for name in PYODIDE}
     reveal = modules / "reveal.js"
     for name in ("reveal.js", "reveal.css", "plugin/notes.js"):
         copies[reveal / "dist" / name] = f"reveal/{Path(name).name}"
