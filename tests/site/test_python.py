@@ -157,9 +157,9 @@ def test_a_file_that_does_not_come_is_named(open_page: Callable[..., Any]) -> No
     """Blocked, as in a school's network, or absent; the next press loads what came meanwhile."""
     page, _ = open_page(ADAM, ready=False)
     cell = Cell(page)
-    answers = {
-        "python_worker.js": lambda route: route.fulfill(status=404, body=""),
+    answers = {  # in the order in which they are needed: what has come is not asked for again
         "python_editor.js": lambda route: route.abort(),
+        "python_worker.js": lambda route: route.fulfill(status=404, body=""),
         "pyodide.mjs": lambda route: route.abort(),
         "pyodide.asm.wasm": lambda route: route.abort(),
         "python_stdlib.zip": lambda route: route.fulfill(status=404, body=""),
