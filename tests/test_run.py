@@ -290,6 +290,7 @@ def test_launch_buttons_depend_on_the_setting_and_the_remote(run, project, monke
 
 
 def make_everything_current(run: ModuleType, root: Path) -> None:
+    run.ROOT = root  # the keys hold paths as they look from there
     at = run.Paths(root)
     inputs = run.Inputs(at)
     for path, key in {
@@ -305,7 +306,6 @@ def make_everything_current(run: ModuleType, root: Path) -> None:
 
 def test_nothing_to_do_says_one_line(run, project, monkeypatch, capsys):
     make_everything_current(run, project)
-    monkeypatch.setattr(run, "ROOT", project)
     monkeypatch.setattr(run, "Job", lambda title, *a, **k: pytest.fail(f"started {title}"))
     assert run.main(["book"]) == 0
     assert capsys.readouterr().out == f"The book is at {project / '_build/html/index.html'}\n"
