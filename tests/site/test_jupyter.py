@@ -49,7 +49,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     silent.parent.mkdir(parents=True)
     silent.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     own = {f"JUPYTER_{kind.upper()}_DIR": str(home / kind) for kind in ("config", "data", "runtime")}
-    own |= {"JUPYTER_NO_CONFIG": "1", "JUPYTER_TOKEN": token, "IPYTHONDIR": str(home / "ipython")}
+    own |= {"JUPYTER_TOKEN": token, "IPYTHONDIR": str(home / "ipython")}
     options = {
         "ip": "127.0.0.1", "port": 0, "open_browser": False, "allow_root": True, "root_dir": folder,
         "jpserver_extensions": {"jupyterlab": True, "notebook": True},
@@ -147,10 +147,10 @@ def test_a_chapter_runs_and_its_explorer_answers(
         explorer = page.locator(".ab-explorer").first
         words, drawing = explorer.locator("output.ab-summary"), explorer.locator(".adambook > svg")
         explorer.scroll_into_view_if_needed()  # what is far off is not drawn
-        expect(words).to_have_text(summary)
+        expect(words).to_have_text(summary, timeout=60_000)
         before = drawing.inner_html()
         drag(page, explorer.locator(".noUi-handle").first)
-        expect(words).not_to_have_text(summary)
+        expect(words).not_to_have_text(summary, timeout=60_000)
         assert drawing.inner_html() != before
 
         page.locator(".jp-CodeCell").last.locator(".jp-InputArea-editor").click()
