@@ -144,12 +144,14 @@ def test_an_endless_loop_is_stopped_and_python_starts_again(started: tuple[Cell,
     cell.type("print('begun')\nwhile True:\n    pass")
     cell.page.keyboard.press("Shift+Enter")
     expect(cell.output).to_have_text(re.compile("begun"), timeout=START)
+    (worker,) = cell.page.workers
     begun = time.monotonic()
     cell.stop.click()
     expect(cell.status).to_have_text("Stopped. The next run starts Python again.")
     assert time.monotonic() - begun < 5, "the page has no time for the reader"
     assert cell.runs("print('again')").startswith("Done")
     assert cell.output.inner_text().strip() == "again"
+    assert len(cell.page.workers) == 1 and worker not in cell.page.workers, "the loop goes on behind the page"
     log.assert_clean()
 
 
