@@ -21,6 +21,7 @@ from _record import write
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "course"))
 from adambook import checks, cli
 from adambook.checks.rules import EXERCISES
+from adambook.course.master import readable
 from classroom import Student, fill, honest, hostile, master
 
 CLASS = 100
@@ -38,7 +39,7 @@ def grade(students: list[Student], top: Path) -> float:
     lines = (top / "grades" / "progress.jsonl").read_text(encoding="utf-8").splitlines()
     results = [json.loads(line.partition(" ")[2]) for line in lines]
     marks = {one["student"]: sum(mark["points"] or 0 for mark in one["marks"]) for one in results}
-    wrong = [one.name for one in students if marks[one.name.replace("\n", "?")] != one.earns]
+    wrong = [one.name for one in students if marks[readable(one.name)] != one.earns]
     assert not wrong, f"wrong marks: {wrong}"
     return seconds
 

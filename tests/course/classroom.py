@@ -231,6 +231,7 @@ def hostile(folder: Path, port: int) -> list[Student]:
         Student("$(touch trace-of-a-student); `id` & | ' \" *", handed_in(), 6.0),
         Student("=cmd|' C'!A0", handed_in(), 6.0),
         Student("line\nfeed", handed_in(), 6.0),
+        Student("no-unicode-\udcff", handed_in(), 6.0),
     ]
     return found
 

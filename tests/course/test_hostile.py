@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from adambook import cli
+from adambook.course.master import readable
 from classroom import HTML, SECRET, fill, honest, hostile, master
 
 
@@ -52,7 +53,7 @@ def graded(tmp_path_factory):
 def test_everyone_has_the_right_mark(graded):
     _, students, rows, _ = graded
     earned = {student.name: student.earns for student in students}
-    found = {name: float(rows[name.replace("\n", "?")]["score"]) for name in earned}
+    found = {name: float(rows[readable(name)]["score"]) for name in earned}
     assert found == earned
 
 

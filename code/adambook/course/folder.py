@@ -11,7 +11,7 @@ from pathlib import Path
 
 import adambook
 from adambook.course.grade import Result, grade
-from adambook.course.master import LARGEST, Master
+from adambook.course.master import LARGEST, Master, readable
 from adambook.course.sandbox import Limits
 
 DEEPEST = 3  # folders below the one that is graded: nbgrader keeps STUDENT/ASSIGNMENT/NOTEBOOK
@@ -24,11 +24,6 @@ class HandedIn:
     student: str
     path: Path | None
     why: str = ""
-
-
-def readable(text: str) -> str:
-    """A file's name as text that can be shown: whatever is no printable character becomes a question mark."""
-    return "".join(c if c.isprintable() else "?" for c in os.fsencode(text).decode("utf-8", "replace"))
 
 
 def submissions(folder: Path, name: str) -> list[HandedIn]:

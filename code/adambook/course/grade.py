@@ -9,7 +9,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adambook.course.master import BadNotebook, Cell, Master, cells, read, release, without_magics, write
+from adambook.course.master import (
+    BadNotebook,
+    Cell,
+    Master,
+    cells,
+    read,
+    readable,
+    release,
+    without_magics,
+    write,
+)
 from adambook.course.sandbox import Limits, SandboxError, Stopped, StudentError, Submission
 
 SHOWN = 600  # characters of what a test says, and
@@ -67,7 +77,7 @@ def grade(master: Master, student: str, path: Path, limits: Limits, safe: bool =
     their order, with the student's functions in place of the master's. A test passes when it raises nothing. Raises
     nothing itself: a file that is no notebook earns 0, and where the sandbox fails the Result says so.
     """
-    file = path.name
+    file = readable(path.name)
     try:
         handed_in = cells(read(path))
     except BadNotebook as bad:
@@ -81,6 +91,8 @@ def grade(master: Master, student: str, path: Path, limits: Limits, safe: bool =
         marks = list(grading.marks())
     except SandboxError as error:
         return Result(student, file, failed=f"the sandbox did not work ({error}); grade this one again")
+    except Exception as error:  # whatever a student may have found: the class goes on, and a person looks at this one
+        return Result(student, file, failed=f"grading stopped with {type(error).__name__}: {error}")
     finally:
         submission.close()
     return Result(student, file, marks, grading.notes(), round(submission.seconds, 1))

@@ -65,6 +65,11 @@ class Cell:
         return self.kind == "code" and not self.grade and not self.solution
 
 
+def readable(text: str) -> str:
+    """A file's name as text that can be shown: whatever is no printable character becomes a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in os.fsencode(text).decode("utf-8", "replace"))
+
+
 def read(path: Path) -> Notebook:
     """Return the notebook in a regular file.
 
