@@ -86,7 +86,8 @@ def test_a_deck_votes_and_every_slide_has_its_minutes(deck):
     title, *slides = re.split(r"^---\n", deck.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert "plan A" in title and "Vote" in slides[0] and "Vote again" in slides[-1]
     assert [slide.strip().splitlines()[0] for slide in slides if "Note: " not in slide] == []
-    assert all(re.search(r"Note: \d+ minutes", slide) for slide in slides)
+    minutes = [int(found) for slide in slides for found in re.findall(r"Note: (\d+) minutes", slide)]
+    assert len(minutes) == len(slides) and f"{sum(minutes)} minutes in all" in title
 
 
 def test_each_layer_has_a_deck():

@@ -79,6 +79,12 @@ def test_a_deck_is_dark_where_the_reader_is(open_page):
 def test_on_a_phone_a_deck_fits(open_page):
     page, log = opened(open_page, "2_rmsprop", width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for i in (1, 2, 5):  # words, a figure, an explorer
+        show(page, i)
+        assert page.evaluate("Reveal.getIndices().h") == i and page.evaluate(OUTSIDE) == []
+    size = "parseFloat(getComputedStyle(document.querySelector('section.present p')).fontSize) * Reveal.getScale()"
+    show(page, 1)
+    assert page.evaluate(size) >= 15
     log.assert_clean()
 
 
