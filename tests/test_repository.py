@@ -88,9 +88,12 @@ def test_no_path_of_one_machine():
 
 
 def test_a_path_of_one_machine_would_be_seen():
-    for path in ("/home/ann", "see '/Users/ann/x'", "(/workspace/ann)", "/tmp/x.ipynb", "C:\\Users\\ann"):
+    top = ("home", "Users", "root", "work", "workspace", "tmp", "opt", "mnt")  # this file holds no such path either
+    paths = [template.format(f"/{name}/ann") for name in top for template in ("{}", "see '{}/x'", "({})")]
+    for path in (*paths, "C:\\Users\\ann"):
         assert MACHINE_PATH.search(path), path
-    for path in ("https://host.org/home/ann", "book/work/x", "a/tmp/b", "path/to/home/x", "1/2"):
+    inside = [f"{before}/{name}/x" for name in top for before in ("https://host.org", "book", "path/to")]
+    for path in (*inside, "1/2"):
         assert not MACHINE_PATH.search(path), path
 
 

@@ -86,7 +86,7 @@ def script(
 
 
 def formula(content: str, options: dict[str, Any]) -> str:
-    """Return a formula as Moodle's filter for MathJax reads it."""
+    """Return a formula as MathJax finds it, in Moodle and on a slide."""
     left, right = (r"\[", r"\]") if options["display_mode"] else (r"\(", r"\)")
     return f"{left}{escape(content)}{right}"
 

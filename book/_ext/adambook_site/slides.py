@@ -21,16 +21,11 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from .quizzes import formula
+
 DECKS = "book/course/slides"  # where they are written, and
 SLIDES = "slides"  # where they are read: as deep as a chapter's page, so that its relative links hold
 TAKEN = re.compile(r"\{\{ (output|code|equation) (\S+) \}\}")
-
-
-def formula(content: str, options: dict[str, bool]) -> str:
-    """Return a formula as MathJax finds it."""
-    begin, end = (r"\[", r"\]") if options["display_mode"] else (r"\(", r"\)")
-    escaped = content.replace("&", "&amp;").replace("<", "&lt;")
-    return f"{begin}{escaped}{end}"
 
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True, "typographer": True}).enable(["table", "smartquotes"])
